@@ -1,0 +1,214 @@
+//! The in-memory store: the contract in its simplest form, to read first and to test with.
+//!
+//! It keeps every promise but durability: all is gone with the process, and [`Properties::durable`] says so.
+
+mod state;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::{
+    AllPage, AppendError, AppendRequest, Appended, Clock, DeleteMode, Document, DocumentKey, EventStore,
+    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
+    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, SystemClock, concurrency::StreamState,
+    document::MAX_DOCUMENT_BYTES, stream_metadata, subscribe::Follow,
+};
+use state::State;
+
+/// Keeps events in the memory of this process. Cheap to clone; clones share the events.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: RwLock<State>,
+    /// Raised after each append, when its events can be read.
+    wake: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        MemoryStore::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store that reads this clock.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        MemoryStore {
+            inner: Arc::new(Inner { state: RwLock::default(), wake: watch::Sender::new(0), clock }),
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        MemoryStore::new()
+    }
+}
+
+impl Inner {
+    fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        request.check()?;
+        let appended = self.state.write().append(request, self.clock.now())?;
+        if !appended.deduplicated && appended.position.is_some() {
+            self.wake.send_modify(|count| *count += 1);
+        }
+        Ok(appended)
+    }
+}
+
+impl crate::subscribe::Pages for Inner {
+    fn stream_page(&self, request: &ReadStream) -> Result<StreamPage, ReadError> {
+        self.state.read().stream_page(request, self.clock.now())
+    }
+
+    fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError> {
+        self.state.read().all_page(request)
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        self.inner.append(request)
+    }
+
+    async fn read_stream(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
+        crate::subscribe::Pages::stream_page(&*self.inner, &request)
+    }
+
+    async fn read_all(&self, request: ReadAll) -> Result<AllPage, ReadError> {
+        crate::subscribe::Pages::all_page(&*self.inner, &request)
+    }
+
+    async fn subscribe(&self, to: SubscribeTo, filter: Filter) -> Result<Subscription, ReadError> {
+        Follow::begin(self.inner.clone(), self.inner.wake.subscribe(), to, filter)
+    }
+
+    async fn head(&self) -> Result<Option<Position>, ReadError> {
+        Ok(self.inner.state.read().head())
+    }
+
+    async fn current_revision(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
+        match self.inner.state.read().stream_state(stream) {
+            StreamState { tombstoned: true, .. } => Err(ReadError::StreamDeleted { stream: stream.clone() }),
+            state => Ok(state.current),
+        }
+    }
+
+    async fn stream_metadata(
+        &self,
+        stream: &StreamName,
+    ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
+        self.inner.state.read().stream_metadata(stream)
+    }
+
+    async fn set_stream_metadata(
+        &self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+        metadata: StreamMetadata,
+    ) -> Result<Appended, AppendError> {
+        self.inner.append(stream_metadata::request(stream, expected, &metadata)?)
+    }
+
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+        mode: DeleteMode,
+    ) -> Result<(), AppendError> {
+        let mut state = self.inner.state.write();
+        let deleted = state.delete_stream(stream, expected, mode, self.inner.clock.now());
+        drop(state);
+        self.inner.wake.send_modify(|count| *count += 1);
+        deleted
+    }
+
+    async fn streams(&self, query: StreamQuery) -> Result<StreamsPage, ReadError> {
+        Ok(self.inner.state.read().streams(&query))
+    }
+
+    async fn event_types(&self) -> Result<Vec<EventTypeCount>, ReadError> {
+        Ok(self.inner.state.read().event_types())
+    }
+
+    async fn load_document(&self, key: &DocumentKey) -> Result<Option<Document>, ReadError> {
+        Ok(self.inner.state.read().documents.get(key).cloned())
+    }
+
+    async fn save_document(
+        &self,
+        key: &DocumentKey,
+        expected: ExpectedVersion,
+        content: Bytes,
+    ) -> Result<u64, AppendError> {
+        if content.len() > MAX_DOCUMENT_BYTES {
+            return Err(AppendError::invalid(format!(
+                "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
+                content.len()
+            )));
+        }
+        let documents = &mut self.inner.state.write().documents;
+        let actual = documents.get(key).map_or(0, |document| document.version);
+        if !expected.accepts(actual) {
+            return Err(AppendError::DocumentConflict { key: key.clone(), expected, actual });
+        }
+        documents.insert(key.clone(), Document { version: actual + 1, content });
+        Ok(actual + 1)
+    }
+
+    async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
+        self.inner.state.write().documents.remove(key);
+        Ok(())
+    }
+
+    async fn documents(
+        &self,
+        prefix: &str,
+        after: Option<&DocumentKey>,
+        limit: usize,
+    ) -> Result<Vec<DocumentKey>, ReadError> {
+        let state = self.inner.state.read();
+        let matching = state.documents.keys().filter(|key| key.as_str().starts_with(prefix));
+        let behind = matching.filter(|key| after.is_none_or(|after| *key > after));
+        Ok(behind.take(limit).cloned().collect())
+    }
+
+    fn properties(&self) -> Properties {
+        Properties { kind: "memory", durable: false }
+    }
+
+    async fn close(&self) -> Result<(), AppendError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::{Fixture, Opened};
+
+    struct InMemory;
+
+    #[async_trait]
+    impl Fixture for InMemory {
+        async fn open(&self, clock: Arc<dyn Clock>) -> Opened {
+            Arc::new(MemoryStore::with_clock(clock))
+        }
+
+        async fn reopen(&self, _: Opened, _: Arc<dyn Clock>) -> Option<Opened> {
+            None
+        }
+    }
+
+    // suite
+}

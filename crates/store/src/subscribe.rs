@@ -1,0 +1,227 @@
+//! Subscribing: what is there, then what comes, in order, without a hole at the hand-over.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use engine_types::{Position, Revision, StreamName};
+use tokio::sync::watch;
+
+use crate::{
+    AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage,
+};
+
+/// How many events a subscription holds in memory at most.
+const PAGE_EVENTS: usize = 256;
+
+/// What to subscribe to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscribeTo {
+    /// One stream.
+    Stream(StreamName, SubscribeFrom<Revision>),
+    /// All streams together.
+    All(SubscribeFrom<Position>),
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscribeFrom<P> {
+    /// With the oldest event.
+    Start,
+    /// With the first event after this place, which the subscriber has seen.
+    After(P),
+    /// With the next event that is appended.
+    End,
+}
+
+/// What a subscription delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionMessage {
+    /// An event.
+    Event(RecordedEvent),
+    /// Nothing that passes the filter stands up to this position: a checkpoint may move here.
+    Progress(Position),
+    /// All that was there has been delivered; from here on events are live. Told again after falling behind.
+    CaughtUp,
+}
+
+/// Delivers messages until it is dropped, or fails.
+pub struct Subscription {
+    source: Box<dyn Source>,
+    ready: VecDeque<SubscriptionMessage>,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subscription").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    /// A subscription that is fed by `source`.
+    pub fn new(source: impl Source + 'static) -> Self {
+        Subscription { source: Box::new(source), ready: VecDeque::new() }
+    }
+
+    /// Waits for the next message. Cancel-safe: nothing is lost when the wait is given up.
+    ///
+    /// # Errors
+    /// What ended the subscription: subscribe again after the last event that was delivered.
+    pub async fn next(&mut self) -> Result<SubscriptionMessage, ReadError> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(message);
+            }
+            self.source.fill(&mut self.ready).await?;
+        }
+    }
+
+    /// Waits for the next event, passing over everything else.
+    ///
+    /// # Errors
+    /// As [`Subscription::next`].
+    pub async fn next_event(&mut self) -> Result<RecordedEvent, ReadError> {
+        loop {
+            if let SubscriptionMessage::Event(event) = self.next().await? {
+                return Ok(event);
+            }
+        }
+    }
+}
+
+/// Where the messages of a subscription come from: what a store implements.
+#[async_trait]
+pub trait Source: Send {
+    /// Waits for messages and adds them to `ready`, a bounded number. Must be cancel-safe.
+    async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError>;
+}
+
+/// Reads pages without waiting: what a store of this process offers, so that [`Follow`] can do the rest.
+pub trait Pages: Send + Sync + 'static {
+    /// Reads one page of a stream.
+    ///
+    /// # Errors
+    /// As `EventStore::read_stream`.
+    fn stream_page(&self, request: &ReadStream) -> Result<StreamPage, ReadError>;
+
+    /// Reads one page of all streams.
+    ///
+    /// # Errors
+    /// As `EventStore::read_all`.
+    fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError>;
+}
+
+/// A [`Source`] over pages and a wake-up.
+///
+/// The wake-up is a counter that the store raises *after* new events can be read. `Follow` marks the counter
+/// as seen *before* it reads, so an append between the two wakes it again: no event is slept through.
+pub struct Follow<P> {
+    pages: Arc<P>,
+    wake: watch::Receiver<u64>,
+    cursor: Cursor,
+    filter: Filter,
+    caught_up: bool,
+}
+
+enum Cursor {
+    Stream(StreamName, Revision),
+    All(Position),
+}
+
+impl<P: Pages> Follow<P> {
+    /// Begins a subscription.
+    ///
+    /// # Errors
+    /// As `EventStore::subscribe`.
+    pub fn begin(
+        pages: Arc<P>,
+        wake: watch::Receiver<u64>,
+        to: SubscribeTo,
+        filter: Filter,
+    ) -> Result<Subscription, ReadError> {
+        let cursor = match to {
+            SubscribeTo::Stream(stream, from) => {
+                let last = existing(pages.stream_page(&ReadStream::backwards(stream.clone()).limit(1)))?;
+                let next = match from {
+                    SubscribeFrom::Start => Revision::FIRST,
+                    SubscribeFrom::After(revision) => revision.next(),
+                    SubscribeFrom::End => last.map_or(Revision::FIRST, |page| page.last.next()),
+                };
+                Cursor::Stream(stream, next)
+            }
+            SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(Position::FIRST),
+            SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(position.next()),
+            SubscribeTo::All(SubscribeFrom::End) => {
+                let end = ReadAll { from: ReadFrom::End, ..ReadAll::forwards() };
+                Cursor::All(pages.all_page(&end)?.next.unwrap_or(Position::FIRST))
+            }
+        };
+        Ok(Subscription::new(Follow { pages, wake, cursor, filter, caught_up: false }))
+    }
+
+    /// Reads the next page into `ready`; says whether it was the last for now.
+    fn read(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<bool, ReadError> {
+        match &mut self.cursor {
+            Cursor::Stream(stream, next) => {
+                let request = ReadStream {
+                    stream: stream.clone(),
+                    from: ReadFrom::At(*next),
+                    direction: Direction::Forwards,
+                    limit: PAGE_EVENTS,
+                };
+                let Some(page) = existing(self.pages.stream_page(&request))? else { return Ok(true) };
+                *next = page.next.unwrap_or_else(|| page.last.next().max(*next));
+                let wanted = page.events.into_iter().filter(|event| self.filter.matches(event));
+                ready.extend(wanted.map(SubscriptionMessage::Event));
+                Ok(page.next.is_none())
+            }
+            Cursor::All(next) => {
+                let request = ReadAll {
+                    from: ReadFrom::At(*next),
+                    direction: Direction::Forwards,
+                    limit: PAGE_EVENTS,
+                    filter: self.filter.clone(),
+                };
+                let page = self.pages.all_page(&request)?;
+                let before = std::mem::replace(next, page.next.unwrap_or(*next));
+                let last_delivered = page.events.last().map(|event| event.position);
+                ready.extend(page.events.into_iter().map(SubscriptionMessage::Event));
+                let seen = next.previous().filter(|_| *next > before);
+                if seen > last_delivered {
+                    ready.extend(seen.map(SubscriptionMessage::Progress));
+                }
+                Ok(page.end)
+            }
+        }
+    }
+}
+
+/// A stream that does not exist yet is an empty one to a subscriber.
+fn existing(page: Result<StreamPage, ReadError>) -> Result<Option<StreamPage>, ReadError> {
+    match page {
+        Ok(page) => Ok(Some(page)),
+        Err(ReadError::StreamNotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl<P: Pages> Source for Follow<P> {
+    async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError> {
+        loop {
+            self.wake.borrow_and_update();
+            let at_end = self.read(ready)?;
+            if !at_end {
+                self.caught_up = false;
+            } else if !self.caught_up {
+                self.caught_up = true;
+                ready.push_back(SubscriptionMessage::CaughtUp);
+            }
+            if !ready.is_empty() {
+                return Ok(());
+            }
+            if at_end && self.wake.changed().await.is_err() {
+                return Err(ReadError::unavailable("the store was closed"));
+            }
+        }
+    }
+}
