@@ -1,6 +1,6 @@
 //! The decision of every append: write, answer again, or refuse. Pure, and the same in every store.
 //!
-//! The rules are those of KurrentDB (its *CheckCommit*): an expectation that is behind the stream is not at once a
+//! The rules are those of KurrentDB (`CheckCommit` in its source): an expectation that is behind the stream is not at once a
 //! conflict, because the same events may have been written there by an earlier try whose answer was lost.
 
 use engine_types::{CurrentRevision, ExpectedRevision, Revision};

@@ -9,7 +9,7 @@ use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 use crate::{
     AllPage, AppendError, AppendRequest, Appended, Document, DocumentKey, EventTypeCount, ExpectedVersion,
     Filter, ReadAll, ReadError, ReadStream, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
-    SubscribeTo, Subscription,
+    SubscribeTo, Subscription, VerifyProgress, VerifyReport,
 };
 
 /// Keeps events in streams. Everything that the engine does to the world outside goes through this trait.
@@ -144,6 +144,19 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         after: Option<&DocumentKey>,
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError>;
+
+    /// Checks that everything in the store is whole, telling how far it has come.
+    ///
+    /// A store that knows its own bytes checks those; the others are read from end to end.
+    ///
+    /// # Errors
+    /// The failures of the store. Damage is no error but an entry of the report.
+    async fn verify(
+        &self,
+        progress: &(dyn Fn(VerifyProgress) + Send + Sync),
+    ) -> Result<VerifyReport, ReadError> {
+        crate::maintenance::verify_by_reading(self, progress).await
+    }
 
     /// What kind of store this is.
     fn properties(&self) -> Properties;

@@ -1,0 +1,82 @@
+//! Looking after a store: checking that all that it holds is whole.
+
+use std::collections::HashMap;
+
+use engine_types::{Position, Revision, StreamName};
+
+use crate::{EventStore, ReadAll, ReadError};
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerifyProgress {
+    /// The work done, in the store's own unit: bytes, or events.
+    pub done: u64,
+    /// All the work, in the same unit.
+    pub total: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct VerifyReport {
+    /// How many segments (files) were checked; 0 where a store has none.
+    pub segments: u64,
+    /// How many events were checked.
+    pub events: u64,
+    /// How many documents were checked.
+    pub documents: u64,
+    /// How many bytes were checked; 0 where a store does not count them.
+    pub bytes: u64,
+    /// What is damaged. Empty means that the store is whole.
+    pub faults: Vec<Fault>,
+}
+
+/// A damaged place.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// Where: a file and an offset, or a stream and a revision.
+    pub place: String,
+    /// What is wrong there and what to do.
+    pub fault: String,
+}
+
+/// Checks a store by reading all of it: positions rise, and every stream's revisions follow one another.
+///
+/// What a store can do that knows nothing of its own bytes. Takes memory for each stream.
+///
+/// # Errors
+/// The failures of the store.
+pub async fn verify_by_reading<S: EventStore + ?Sized>(
+    store: &S,
+    progress: &(dyn Fn(VerifyProgress) + Send + Sync),
+) -> Result<VerifyReport, ReadError> {
+    let mut report = VerifyReport::default();
+    let mut last: HashMap<StreamName, Revision> = HashMap::new();
+    let mut previous: Option<Position> = None;
+    let total = store.head().await?.map_or(0, |head| head.next().0);
+    let mut next = Position::FIRST;
+    loop {
+        let page = store.read_all(ReadAll::forwards().from(next)).await?;
+        for event in &page.events {
+            report.events += 1;
+            if previous.is_some_and(|previous| previous >= event.position) {
+                report.faults.push(Fault {
+                    place: format!("position {}", event.position),
+                    fault: "comes after a position that is not smaller".to_owned(),
+                });
+            }
+            previous = Some(event.position);
+            let before = last.insert(event.stream.clone(), event.revision);
+            if before.is_some_and(|before| before.next() != event.revision) {
+                report.faults.push(Fault {
+                    place: format!("stream `{}` revision {}", event.stream, event.revision),
+                    fault: "does not follow the revision before it".to_owned(),
+                });
+            }
+        }
+        progress(VerifyProgress { done: page.next.map_or(total, |next| next.0), total });
+        match page.next {
+            Some(following) if !page.end => next = following,
+            _ => return Ok(report),
+        }
+    }
+}
