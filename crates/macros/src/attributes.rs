@@ -1,10 +1,6 @@
 //! The keys inside `#[command(…)]` and `#[event(…)]`: each known, each at most once.
 
-use syn::{
-    Attribute, Path, Token,
-    meta::ParseNestedMeta,
-    parse::{Parse, ParseStream},
-};
+use syn::{Attribute, Path, meta::ParseNestedMeta, parse::Parse};
 
 use crate::nearest::{hint, list};
 
@@ -62,12 +58,4 @@ pub(crate) fn parse_name(meta: &ParseNestedMeta<'_>) -> syn::Result<syn::LitStr>
 /// The value of `key = value`.
 pub(crate) fn parse_value<T: Parse>(meta: &ParseNestedMeta<'_>) -> syn::Result<T> {
     meta.value()?.parse()
-}
-
-/// Passes over the value of a key that is somebody else's.
-pub(crate) fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
-    }
-    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     errors::Errors,
     nearest::{hint, list},
     rust_type::{is_option, is_string},
-    serde_attributes,
+    serde_attributes::SerdeAttributes,
 };
 use fields::CommandField;
 use options::Options;
@@ -20,17 +20,14 @@ use options::Options;
 /// The implementation of `Command`, and the proof that somebody handles it.
 pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
     let mut errors = Errors::default();
-    let container = serde_attributes::Container::of(&input.attrs);
+    let container = SerdeAttributes::of(&input.attrs);
     let fields = errors.take(named_fields(input, &container));
     let options = errors.take(Options::of(input));
-    let id = match (&fields, &options) {
-        (Some(fields), Some(options)) => errors.take(id_field(fields, &options.id)),
-        _ => None,
-    };
     errors.finish()?;
-    let (Some(fields), Some(options), Some(id)) = (fields, options, id) else {
+    let (Some(fields), Some(options)) = (fields, options) else {
         unreachable!("whatever is missing left an error");
     };
+    let id = id_field(&fields, &options.id)?;
     let implementation = implementation(input, &options, &fields, id, &container);
     let handled = handled(&input.ident, &options);
     Ok(quote! { #implementation #handled })
@@ -41,16 +38,15 @@ fn implementation(
     options: &Options,
     fields: &[CommandField<'_>],
     id: &CommandField<'_>,
-    container: &serde_attributes::Container,
+    container: &SerdeAttributes,
 ) -> TokenStream {
     let Options { aggregate, name, krate, .. } = options;
     let ident = &input.ident;
     let name = name.as_ref().map_or_else(|| ident.unraw().to_string(), syn::LitStr::value);
     let (doc, id_name) = (doc(&input.attrs), &id.name);
     let listed = fields.iter().filter(|field| field.is_listed()).map(|field| field.constant(krate));
-    let closed = !container.from
-        && !container.tag
-        && fields.iter().all(|field| !field.serde.flatten && !field.serde.alias);
+    let closed = !container.has(&["from", "try_from", "tag"])
+        && fields.iter().all(|field| !field.serde.has(&["flatten", "alias"]));
     let aggregate_id = aggregate_id(id, krate);
     quote! {
         #[automatically_derived]
@@ -92,7 +88,7 @@ fn handled(ident: &Ident, options: &Options) -> TokenStream {
 
 fn named_fields<'a>(
     input: &'a DeriveInput,
-    container: &serde_attributes::Container,
+    container: &SerdeAttributes,
 ) -> syn::Result<Vec<CommandField<'a>>> {
     let refuse = |fault: &str| Err(syn::Error::new_spanned(&input.ident, fault));
     let Data::Struct(data) = &input.data else {
@@ -105,7 +101,7 @@ fn named_fields<'a>(
         let fault = "a command has no generic parameters: its name stands for one type";
         return Err(syn::Error::new_spanned(&input.generics, fault));
     }
-    if container.transparent {
+    if container.has(&["transparent"]) {
         return refuse("a command is a JSON object of its fields: remove `#[serde(transparent)]`");
     }
     Ok(fields.named.iter().filter_map(|field| CommandField::of(field, container)).collect())
@@ -116,8 +112,9 @@ fn id_field<'a, 'b>(fields: &'a [CommandField<'b>], id: &Ident) -> syn::Result<&
     let wanted = id.unraw().to_string();
     let names = || names.iter().map(String::as_str);
     let Some(field) = fields.iter().find(|field| field.ident.unraw() == wanted) else {
-        let known = if fields.is_empty() { "it has no fields".to_owned() } else { list(names()) };
-        let fault = format!("the command has no field `{wanted}`: {known}{}", hint(&wanted, names()));
+        let known = if fields.is_empty() { "none".to_owned() } else { list(names()) };
+        let fault =
+            format!("the command has no field `{wanted}`; its fields: {known}{}", hint(&wanted, names()));
         return Err(syn::Error::new_spanned(id, fault));
     };
     if !field.is_listed() || is_option(&field.field.ty) {

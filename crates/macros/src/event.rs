@@ -43,7 +43,8 @@ fn refuse_shared_names(variants: &[EventVariant<'_>], errors: &mut Errors) {
     for variant in variants {
         let Form::Own { name, .. } = &variant.form else { continue };
         if let Some(first) = seen.insert(name, variant) {
-            let fault = format!("the name `{name}` on disk is already that of `{}`", first.variant.ident);
+            let fault =
+                format!("the name `{name}` on disk is already that of the variant `{}`", first.variant.ident);
             errors.push(syn::Error::new_spanned(&variant.variant.ident, fault));
         }
     }

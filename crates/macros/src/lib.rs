@@ -17,15 +17,29 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Derives `Command` for a struct with named fields.
 ///
-/// ```ignore
+/// ```
+/// # use {engine_macros::{Command, Event}, engine_types::{self as engine, Aggregate, Command as _, Decide}};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Event)] #[event(crate = engine)] enum AccountEvent {}
+/// # #[derive(Debug, thiserror::Error)] #[error("never")] struct Never;
+/// # #[derive(Default, Clone, Serialize, Deserialize)] struct Account;
+/// # impl Aggregate for Account {
+/// #     const CATEGORY: &str = "account"; type Event = AccountEvent; type Rejection = Never;
+/// #     fn evolve(self, _: &AccountEvent) -> Self { self }
+/// # }
+/// # impl Decide<DepositMoney> for Account {
+/// #     fn decide(&self, _: &DepositMoney) -> Result<Vec<AccountEvent>, Never> { Ok(vec![]) }
+/// # }
 /// /// Pays money into an account.
 /// #[derive(Command, Serialize, Deserialize)]
-/// #[command(aggregate = Account, id = id)]
+/// #[command(aggregate = Account, id = id, crate = engine)]
 /// struct DepositMoney {
 ///     /// The account.
 ///     id: String,
 ///     amount: u64,
 /// }
+/// assert_eq!(DepositMoney::DOC, "Pays money into an account.");
+/// assert_eq!(DepositMoney::FIELDS[1].rust_type, "u64");
 /// ```
 ///
 /// `#[command(…)]` takes
@@ -46,15 +60,27 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 
 /// Derives `Event` for an enum with one variant per event.
 ///
-/// ```ignore
+/// ```
+/// # use {engine_macros::Event, engine_types::{self as engine, Event as _, Upcasters}, serde_json::json};
 /// #[derive(Event)]
-/// #[event(upcasters = history)]
+/// #[event(upcasters = history, crate = engine)]
 /// enum AccountEvent {
 ///     /// The account exists from now on.
 ///     AccountCreated,
 ///     #[event(name = "MoneyPaidIn", version = 2)]
-///     MoneyDeposited { amount: u64, #[serde(default)] currency: String },
+///     MoneyDeposited { amount: u64, currency: String },
 /// }
+///
+/// fn history() -> Upcasters<'static> {
+///     Upcasters::new().one("MoneyPaidIn", 1, |mut data| {
+///         data["currency"] = json!("EUR");
+///         data
+///     })
+/// }
+///
+/// let paid_in = AccountEvent::MoneyDeposited { amount: 5, currency: "EUR".into() };
+/// assert_eq!(paid_in.event_type().name, "MoneyPaidIn");
+/// assert_eq!(paid_in.to_json().unwrap(), br#"{"amount":5,"currency":"EUR"}"#);
 /// ```
 ///
 /// `#[event(…)]` takes, on the enum,

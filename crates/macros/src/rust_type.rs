@@ -58,10 +58,7 @@ fn punctuate(character: char, text: &mut String) {
 pub(crate) fn kind(rust_type: &Type) -> TokenStream {
     match bare(rust_type) {
         Type::Reference(reference) => kind(&reference.elem),
-        Type::Path(path) => match path.path.segments.last() {
-            Some(segment) => kind_of_segment(segment),
-            None => quote!(Json),
-        },
+        Type::Path(path) => path.path.segments.last().map_or_else(|| quote!(Json), kind_of_segment),
         _ => quote!(Json),
     }
 }
@@ -100,10 +97,12 @@ fn last_name(rust_type: &Type) -> Option<String> {
 /// The one type between the angle brackets.
 fn inner(segment: &PathSegment) -> Option<&Type> {
     match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::Type(inner) => Some(inner),
-            _ => None,
-        }),
+        PathArguments::AngleBracketed(arguments) => {
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(inner) => Some(inner),
+                _ => None,
+            })
+        }
         _ => None,
     }
 }

@@ -2,88 +2,46 @@
 //!
 //! Malformed attributes are passed over in silence: serde's derive reports them.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Attribute, LitStr, Token, meta::ParseNestedMeta, token::Paren};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Attribute, LitStr, Token, meta::ParseNestedMeta, parse::ParseStream, token::Paren};
 
-use crate::attributes::skip_value;
-
-/// The serde attributes of a struct.
+/// The `#[serde(…)]` attributes of a struct or of a field, as they count when reading.
 #[derive(Default)]
-pub(crate) struct Container {
-    /// The rule by which fields are named when they are read.
-    pub(crate) rename_all: Option<String>,
-    /// Missing fields come from a default value of the whole.
-    pub(crate) default: bool,
-    /// The JSON is that of the only field.
-    pub(crate) transparent: bool,
-    /// The JSON is read through another type.
-    pub(crate) from: bool,
-    /// The JSON carries the type's name beside the fields.
-    pub(crate) tag: bool,
-}
-
-/// The serde attributes of a field.
-#[derive(Default)]
-pub(crate) struct Field {
-    /// The name under which the field is read.
+pub(crate) struct SerdeAttributes {
+    /// The name of a field.
     pub(crate) rename: Option<String>,
-    /// It may be missing.
-    pub(crate) default: bool,
-    /// It is never read.
-    pub(crate) skipped: bool,
-    /// Its fields stand beside the others.
-    pub(crate) flatten: bool,
-    /// It has further names.
-    pub(crate) alias: bool,
-    /// It is read by a function, which makes even an `Option` required.
-    pub(crate) read_by_function: bool,
+    /// The rule by which the fields of a struct are named.
+    pub(crate) rename_all: Option<String>,
+    keys: Vec<String>,
 }
 
-impl Container {
+impl SerdeAttributes {
     pub(crate) fn of(attributes: &[Attribute]) -> Self {
-        let mut container = Container::default();
+        let mut serde = SerdeAttributes::default();
         each(attributes, |key, meta| {
+            serde.keys.push(key.to_owned());
             match key {
-                "rename_all" => container.rename_all = reading_name(meta)?.or(container.rename_all.take()),
-                "default" => container.default = true,
-                "transparent" => container.transparent = true,
-                "from" | "try_from" => container.from = true,
-                "tag" => container.tag = true,
+                "rename" => serde.rename = reading_name(meta)?.or(serde.rename.take()),
+                "rename_all" => serde.rename_all = reading_name(meta)?.or(serde.rename_all.take()),
                 _ => {}
             }
             Ok(())
         });
-        container
+        serde
+    }
+
+    /// Whether one of these keys is there, with or without a value.
+    pub(crate) fn has(&self, keys: &[&str]) -> bool {
+        self.keys.iter().any(|key| keys.contains(&key.as_str()))
     }
 }
 
-impl Field {
-    pub(crate) fn of(attributes: &[Attribute]) -> Self {
-        let mut field = Field::default();
-        each(attributes, |key, meta| {
-            match key {
-                "rename" => field.rename = reading_name(meta)?.or(field.rename.take()),
-                "default" => field.default = true,
-                "skip" | "skip_deserializing" => field.skipped = true,
-                "flatten" => field.flatten = true,
-                "alias" => field.alias = true,
-                "with" | "deserialize_with" => field.read_by_function = true,
-                _ => {}
-            }
-            Ok(())
-        });
-        field
-    }
-}
-
-/// The first of the given keys that the attributes have, with its value: `rename_all = "camelCase"`
-/// without the key.
+/// What follows the key: `= "camelCase"`, or `(deserialize = "camelCase")`.
 pub(crate) fn value_of(attributes: &[Attribute], wanted: &str) -> Option<TokenStream> {
     let mut value = None;
     each(attributes, |key, meta| {
         if key == wanted {
-            value = Some(rest(meta)?);
+            value = Some(rest(meta.input)?);
         }
         Ok(())
     });
@@ -96,19 +54,18 @@ fn each(attributes: &[Attribute], mut take: impl FnMut(&str, &ParseNestedMeta<'_
         let _reported_by_serde = attribute.parse_nested_meta(|meta| {
             let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
             take(&key, &meta)?;
-            skip_value(meta.input)
+            rest(meta.input).map(drop)
         });
     }
 }
 
 /// The tokens up to the next key.
-fn rest(meta: &ParseNestedMeta<'_>) -> syn::Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
-        let token: proc_macro2::TokenTree = meta.input.parse()?;
-        tokens.extend(quote!(#token));
+fn rest(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = Vec::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        tokens.push(input.parse::<TokenTree>()?);
     }
-    Ok(tokens)
+    Ok(tokens.into_iter().collect())
 }
 
 /// `= "x"`, or the part of `(serialize = "x", deserialize = "y")` that counts when reading.
@@ -121,7 +78,7 @@ fn reading_name(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<String>> {
         if side.path.is_ident("deserialize") {
             name = Some(side.value()?.parse::<LitStr>()?.value());
         }
-        skip_value(side.input)
+        rest(side.input).map(drop)
     })?;
     Ok(name)
 }

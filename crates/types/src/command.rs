@@ -166,7 +166,8 @@ fn refuse_unknown_fields<C: Command>(fields: &Map<String, Value>) -> Result<(), 
 
 /// The fields and types of a command on one line: `id: String, amount: u64`.
 fn usage<C: Command>() -> String {
-    let fields: Vec<_> = C::FIELDS.iter().map(|field| format!("{}: {}", field.name, field.rust_type)).collect();
+    let fields: Vec<_> =
+        C::FIELDS.iter().map(|field| format!("{}: {}", field.name, field.rust_type)).collect();
     if fields.is_empty() { "no fields".to_owned() } else { fields.join(", ") }
 }
 

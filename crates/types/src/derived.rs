@@ -30,9 +30,23 @@ pub fn read<T: DeserializeOwned>(event_type: &str, data: &[u8]) -> Result<T, Dec
         .map_err(|fault| DecodeError::malformed(event_type, locate::<T>(data).unwrap_or(fault)))
 }
 
+/// Reads the fields of an event, which stand in an object.
+///
+/// Serde would also take them from an array, in the order of the source: an order that may change.
+///
+/// # Errors
+/// [`DecodeError::Malformed`].
+pub fn read_fields<T: DeserializeOwned>(event_type: &str, data: &[u8]) -> Result<T, DecodeError> {
+    if data.trim_ascii_start().starts_with(b"[") {
+        return Err(DecodeError::malformed(event_type, serde_json::Error::custom("an array, not an object")));
+    }
+    read(event_type, data)
+}
+
 /// Reads a second time, slower, to find the field at fault.
 fn locate<T: DeserializeOwned>(data: &[u8]) -> Option<serde_json::Error> {
-    let error = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(data)).err()?;
+    let error =
+        serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(data)).err()?;
     let path = error.path().to_string();
     let names_a_field = error.path().iter().len() > 0 && path != "?";
     names_a_field.then(|| serde_json::Error::custom(format_args!("field `{path}`: {}", error.inner())))
@@ -132,7 +146,7 @@ const fn same(left: &str, right: &str) -> bool {
 
 /// A panic while compiling can show one text, so the sentence is put together here.
 const fn refuse(name: &str) -> ! {
-    const BEFORE: &[u8] = b"two of the flattened enums have an event type named `";
+    const BEFORE: &[u8] = b"an enum that is flattened here brings a second event type named `";
     const AFTER: &[u8] = b"`";
     let mut sentence = [0; 512];
     let mut length = write(&mut sentence, 0, BEFORE);
@@ -140,7 +154,7 @@ const fn refuse(name: &str) -> ! {
     length = write(&mut sentence, length, AFTER);
     match std::str::from_utf8(sentence.split_at(length).0) {
         Ok(sentence) => panic!("{}", sentence),
-        Err(_) => panic!("two of the flattened enums share the name of an event type"),
+        Err(_) => panic!("an enum that is flattened here brings a second event type of the same name"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::upcast::{RawEvent, UpcastError, Upcasters};
 /// Derive it. Each variant's name on disk is its identifier, or what `#[event(name = "…")]` says; never
 /// a Rust path, so modules and types can be renamed freely. `#[event(version = 2)]` on a variant tells
 /// that its form changed; older forms are brought up to date by `#[event(upcasters = path)]` on the enum.
+/// `#[event(flatten)]` on a variant around another such enum gathers its events, names and upcasters.
 pub trait Event: Sized + Send + Sync + 'static {
     /// Every event type that this enum reads and writes, at its present version.
     const TYPES: &'static [EventType];
@@ -123,7 +124,7 @@ impl<E: Event> Decoder<E> {
             .bring_up_to_date(raw)?
             .into_iter()
             .map(|raw| match current::<E>(&raw.event_type) {
-                Some(current) if current.version == raw.version => from_value(raw),
+                Some(current) if current.version == raw.version => from_value(&raw),
                 _ => Err(DecodeError::unknown(&raw.event_type, raw.version)),
             })
             .collect()
@@ -132,6 +133,16 @@ impl<E: Event> Decoder<E> {
     /// Whether events with this name can be read, at some version at least.
     pub fn reads(&self, event_type: &str) -> bool {
         current::<E>(event_type).is_some() || self.upcasters.touches(event_type)
+    }
+
+    /// The first type of today that an upcaster takes away, by renaming it, dropping it or reading its
+    /// present version as another: a version that was not raised, or a former name of one gathered enum
+    /// that is a present name of another.
+    pub fn unreachable_type(&self) -> Option<&'static str> {
+        E::TYPES
+            .iter()
+            .find(|current| self.upcasters.knows(current.name, current.version))
+            .map(|current| current.name)
     }
 
     /// The first gap in the versions: a type and an older version of it that no upcaster reads.
@@ -148,7 +159,7 @@ fn current<E: Event>(event_type: &str) -> Option<&'static EventType> {
     E::TYPES.iter().find(|current| current.name == event_type)
 }
 
-fn from_value<E: Event>(raw: RawEvent) -> Result<E, DecodeError> {
+fn from_value<E: Event>(raw: &RawEvent) -> Result<E, DecodeError> {
     let data =
         serde_json::to_vec(&raw.data).map_err(|source| DecodeError::malformed(&raw.event_type, source))?;
     E::from_json(&raw.event_type, &data)

@@ -68,7 +68,7 @@ pub mod __private {
     pub use crate::{
         Command, Event, Upcasters,
         command::{Field, FieldKind},
-        derived::{assert_distinct, concat, count, handled, names, read, read_object},
+        derived::{assert_distinct, concat, count, handled, names, read, read_fields, read_object},
         event::{DecodeError, EventType},
     };
     pub use serde;

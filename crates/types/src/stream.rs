@@ -56,8 +56,9 @@ impl StreamName {
         if id.len() > MAX_ID_BYTES {
             return Err(InvalidName::TooLong { bytes: id.len(), limit: MAX_ID_BYTES });
         }
-        let forbidden =
-            |c: char| !c.is_ascii_alphanumeric() && (c.is_whitespace() || c.is_control() || NOT_IN_AN_ID.contains(&c));
+        let forbidden = |c: char| {
+            !c.is_ascii_alphanumeric() && (c.is_whitespace() || c.is_control() || NOT_IN_AN_ID.contains(&c))
+        };
         if let Some(character) = id.chars().find(|character| forbidden(*character)) {
             return Err(InvalidName::Character(character));
         }
@@ -279,9 +280,11 @@ impl FromStr for ExpectedRevision {
             "any" => Ok(ExpectedRevision::Any),
             "none" => Ok(ExpectedRevision::NoStream),
             "exists" => Ok(ExpectedRevision::StreamExists),
-            number => number.parse().map(|revision| ExpectedRevision::Exact(Revision(revision))).map_err(|_| {
-                format!("`{text}` is not an expected revision: use a number, `none`, `any` or `exists`")
-            }),
+            number => {
+                number.parse().map(|revision| ExpectedRevision::Exact(Revision(revision))).map_err(|_| {
+                    format!("`{text}` is not an expected revision: use a number, `none`, `any` or `exists`")
+                })
+            }
         }
     }
 }

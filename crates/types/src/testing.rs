@@ -28,6 +28,8 @@ impl<A: Aggregate> Given<A> {
     ///
     /// # Panics
     /// When the command does not survive the way through JSON.
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a test reads as a sentence, without `&`")]
     pub fn when<C>(self, command: C) -> Outcome<A>
     where
         C: Command<Aggregate = A>,
@@ -91,6 +93,7 @@ where
     /// # Panics
     /// When the command was accepted, or refused for another reason.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a test reads as a sentence, without `&`")]
     pub fn then_rejected(self, expected: A::Rejection)
     where
         A::Rejection: PartialEq,
@@ -98,7 +101,10 @@ where
         match self.result {
             Ok(events) => panic!("the command was accepted ({events:#?}); expected the refusal {expected:?}"),
             Err(rejection) => {
-                assert!(rejection == expected, "refusal\n  expected: {expected:?}\n  actual:   {rejection:?}");
+                assert!(
+                    rejection == expected,
+                    "refusal\n  expected: {expected:?}\n  actual:   {rejection:?}"
+                );
             }
         }
     }

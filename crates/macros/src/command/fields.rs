@@ -8,7 +8,7 @@ use crate::{
     case::rename_field,
     doc::doc,
     rust_type::{is_option, kind, pretty},
-    serde_attributes,
+    serde_attributes::SerdeAttributes,
 };
 
 /// One field, with what serde makes of it.
@@ -17,39 +17,36 @@ pub(crate) struct CommandField<'a> {
     pub(crate) ident: &'a Ident,
     /// The name in JSON.
     pub(crate) name: String,
-    pub(crate) serde: serde_attributes::Field,
+    pub(crate) serde: SerdeAttributes,
     required: bool,
 }
 
 impl<'a> CommandField<'a> {
     /// The field, unless it has no name.
-    pub(crate) fn of(field: &'a syn::Field, container: &serde_attributes::Container) -> Option<Self> {
+    pub(crate) fn of(field: &'a syn::Field, container: &SerdeAttributes) -> Option<Self> {
         let ident = field.ident.as_ref()?;
-        let serde = serde_attributes::Field::of(&field.attrs);
+        let serde = SerdeAttributes::of(&field.attrs);
         let plain = ident.unraw().to_string();
         let name = serde.rename.clone().unwrap_or_else(|| match &container.rename_all {
             Some(rule) => rename_field(rule, &plain),
             None => plain,
         });
-        // A type read through another one decides for itself what may be missing.
-        let may_be_missing = serde.default
-            || container.default
-            || container.from
-            || (is_option(&field.ty) && !serde.read_by_function);
+        // What an alias stands in for, or what a type in between wants, only serde can tell.
+        let may_be_missing = container.has(&["default", "from", "try_from"])
+            || serde.has(&["default", "alias"])
+            || (is_option(&field.ty) && !serde.has(&["with", "deserialize_with"]));
         Some(CommandField { field, ident, name, required: !may_be_missing, serde })
     }
 
     /// Whether the field can be given under its own name.
     pub(crate) fn is_listed(&self) -> bool {
-        !self.serde.skipped && !self.serde.flatten
+        !self.serde.has(&["skip", "skip_deserializing", "flatten"])
     }
 
     /// The entry in `Command::FIELDS`.
     pub(crate) fn constant(&self, krate: &Path) -> TokenStream {
         let CommandField { name, required, .. } = self;
         let (rust_type, kind, doc) = (pretty(&self.field.ty), kind(&self.field.ty), doc(&self.field.attrs));
-        // An alias may stand in for the name, which only serde can tell.
-        let required = *required && !self.serde.alias;
         quote! {
             #krate::__private::Field {
                 name: #name,

@@ -6,8 +6,9 @@ use syn::{Ident, Type};
 
 use super::{
     options::Options,
-    reading, writing,
+    reading,
     variant::{EventVariant, Form},
+    writing,
 };
 
 /// All items that are generated for an event enum.
@@ -90,8 +91,8 @@ fn constant(variant: &EventVariant<'_>, options: &Options) -> TokenStream {
 fn upcasters(options: &Options, variants: &[EventVariant<'_>]) -> TokenStream {
     let krate = &options.krate;
     let own = options.upcasters.as_ref().map(|path| quote!(#path()));
-    let inner = flattened(variants)
-        .map(|(_, inner)| quote!(<#inner as #krate::__private::Event>::upcasters()));
+    let inner =
+        flattened(variants).map(|(_, inner)| quote!(<#inner as #krate::__private::Event>::upcasters()));
     let mut all = own.into_iter().chain(inner);
     let Some(first) = all.next() else { return TokenStream::new() };
     quote! {
@@ -103,9 +104,7 @@ fn upcasters(options: &Options, variants: &[EventVariant<'_>]) -> TokenStream {
 }
 
 /// The flattened variants with their inner types.
-pub(crate) fn flattened<'a>(
-    variants: &'a [EventVariant<'_>],
-) -> impl Iterator<Item = (&'a Ident, &'a Type)> {
+pub(crate) fn flattened<'a>(variants: &'a [EventVariant<'_>]) -> impl Iterator<Item = (&'a Ident, &'a Type)> {
     variants.iter().filter_map(|variant| match &variant.form {
         Form::Flattened(inner) => Some((&variant.variant.ident, *inner)),
         Form::Own { .. } => None,

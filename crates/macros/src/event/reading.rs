@@ -53,12 +53,16 @@ fn read(enum_ident: &Ident, name: &str, options: &Options, variant: &EventVarian
     let fields = variant.variant.fields.iter().map(|field| mirrored_field(enum_ident, field));
     let names: Vec<_> = variant.variant.fields.iter().filter_map(|field| field.ident.as_ref()).collect();
     let rename_all = rename_all(variant);
-    let (body, build) = match &variant.variant.fields {
+    let (reader, body, build) = match &variant.variant.fields {
         Fields::Unit => {
             return quote!(#krate::__private::read_object(event_type, data).map(|()| Self::#ident));
         }
-        Fields::Unnamed(_) => (quote!((#(#fields),*);), quote!(Self::#ident(fields.0))),
-        Fields::Named(_) => (quote!({ #(#fields),* }), quote!(Self::#ident { #(#names: fields.#names),* })),
+        Fields::Unnamed(_) => (quote!(read), quote!((#(#fields),*);), quote!(Self::#ident(fields.0))),
+        Fields::Named(_) => (
+            quote!(read_fields),
+            quote!({ #(#fields),* }),
+            quote!(Self::#ident { #(#names: fields.#names),* }),
+        ),
     };
     quote! {
         #[derive(#krate::__private::serde::Deserialize)]
@@ -66,7 +70,7 @@ fn read(enum_ident: &Ident, name: &str, options: &Options, variant: &EventVarian
         #rename_all
         #[allow(missing_docs, clippy::all, clippy::pedantic)]
         struct __EngineFields #body
-        #krate::__private::read(event_type, data).map(|fields: __EngineFields| #build)
+        #krate::__private::#reader(event_type, data).map(|fields: __EngineFields| #build)
     }
 }
 

@@ -40,7 +40,11 @@ impl<'a> EventVariant<'a> {
         refuse_with(variant)?;
         let rename_all = value_of(&variant.attrs, "rename_all");
         if keys.flatten {
-            return Ok(EventVariant { variant, form: Form::Flattened(flattened(variant, &keys)?), rename_all });
+            return Ok(EventVariant {
+                variant,
+                form: Form::Flattened(flattened(variant, &keys)?),
+                rename_all,
+            });
         }
         let name = keys.name.map_or_else(|| variant.ident.unraw().to_string(), |name| name.value());
         let form = Form::Own { name, version: keys.version.unwrap_or(1), doc: doc(&variant.attrs) };
@@ -69,21 +73,23 @@ fn keys(variant: &Variant) -> syn::Result<Keys> {
 }
 
 fn version(literal: &LitInt) -> syn::Result<u32> {
-    match literal.base10_parse()? {
-        0 => Err(syn::Error::new_spanned(literal, "versions begin at 1")),
-        version => Ok(version),
+    match literal.base10_parse::<u32>() {
+        Ok(version) if version > 0 => Ok(version),
+        _ => Err(syn::Error::new_spanned(literal, "a version is a whole number from 1 to 4294967295")),
     }
 }
 
 fn flattened<'a>(variant: &'a Variant, keys: &Keys) -> syn::Result<&'a Type> {
     if keys.name.is_some() || keys.version.is_some() {
-        let fault = "a flattened variant has no name and no version of its own: those of the inner events stay";
+        let fault =
+            "a flattened variant has no name and no version of its own: those of the inner events stay";
         return Err(syn::Error::new_spanned(&variant.ident, fault));
     }
     match &variant.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Ok(&fields.unnamed[0].ty),
         _ => {
-            let fault = format!("`flatten` needs a variant around one event enum: `{}(Events)`", variant.ident);
+            let fault =
+                format!("`flatten` needs a variant around one event enum: `{}(Events)`", variant.ident);
             Err(syn::Error::new_spanned(&variant.ident, fault))
         }
     }
@@ -91,7 +97,12 @@ fn flattened<'a>(variant: &'a Variant, keys: &Keys) -> syn::Result<&'a Type> {
 
 fn refuse_tuples(variant: &Variant) -> syn::Result<()> {
     match &variant.fields {
-        Fields::Unnamed(fields) if fields.unnamed.len() != 1 => {
+        Fields::Unnamed(fields) if fields.unnamed.is_empty() => {
+            let fault =
+                format!("an event without fields is written without parentheses: `{}`", variant.ident);
+            Err(syn::Error::new_spanned(variant, fault))
+        }
+        Fields::Unnamed(fields) if fields.unnamed.len() > 1 => {
             let fault = format!(
                 "an event's fields have names, so that they can be read years later: write `{} {{ … }}`",
                 variant.ident

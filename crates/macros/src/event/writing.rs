@@ -4,7 +4,7 @@
 //! `skip_serializing_if` and `with`. Serde's `remote` derive matches on the enum itself and hands them `&T`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Field, Fields, Ident};
 
 use super::{
@@ -59,18 +59,15 @@ fn mirrored(enum_ident: &Ident, variant: &EventVariant<'_>) -> TokenStream {
 pub(crate) fn mirrored_field(enum_ident: &Ident, field: &Field) -> TokenStream {
     let serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
     let rust_type = type_of(enum_ident, field);
-    match &field.ident {
-        Some(name) => quote!(#(#serde)* #name: #rust_type),
-        None => quote!(#(#serde)* #rust_type),
-    }
+    let name = field.ident.iter();
+    quote!(#(#serde)* #(#name:)* #rust_type)
 }
 
 /// `Event::to_json`.
 pub(crate) fn to_json(options: &Options, variants: &[EventVariant<'_>]) -> TokenStream {
     let krate = &options.krate;
-    let inner = format_ident!("inner");
     let delegated = flattened(variants).map(|(ident, _)| {
-        quote!(if let Self::#ident(#inner) = self { return #krate::__private::Event::to_json(#inner); })
+        quote!(if let Self::#ident(inner) = self { return #krate::__private::Event::to_json(inner); })
     });
     quote! {
         #[allow(irrefutable_let_patterns, unreachable_code)]

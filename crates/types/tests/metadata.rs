@@ -1,0 +1,84 @@
+//! How metadata looks in JSON, and ids that are derived.
+
+#![allow(missing_docs)]
+
+use engine_types::{CommandId, Metadata};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(entries) => entries,
+        other => panic!("{other} is no object"),
+    }
+}
+
+#[test]
+fn empty_metadata_is_an_empty_object() {
+    assert_eq!(serde_json::to_string(&Metadata::default()).unwrap(), "{}");
+    assert_eq!(serde_json::from_str::<Metadata>("{}").unwrap(), Metadata::default());
+}
+
+#[test]
+fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
+    let metadata = Metadata {
+        correlation_id: Some("chain".into()),
+        causation_id: Some(Uuid::nil().into()),
+        command_causation_id: Some("event".into()),
+        schema_version: Some(2),
+        user: object(json!({ "user": "ann", "nested": { "a": [1] } })),
+    };
+    let written = serde_json::to_value(&metadata).unwrap();
+    assert_eq!(
+        written,
+        json!({
+            "$correlationId": "chain",
+            "$causationId": "00000000-0000-0000-0000-000000000000",
+            "$commandCausationId": "event",
+            "$schemaVersion": 2,
+            "user": "ann",
+            "nested": { "a": [1] },
+        })
+    );
+    assert_eq!(serde_json::from_value::<Metadata>(written).unwrap(), metadata);
+}
+
+#[test]
+fn entries_of_other_systems_are_kept() {
+    let foreign = json!({ "$correlationId": "x", "$traceId": 7, "by": "ann" });
+    let metadata: Metadata = serde_json::from_value(foreign.clone()).unwrap();
+    assert_eq!(metadata.user["$traceId"], 7);
+    assert_eq!(serde_json::to_value(metadata).unwrap(), foreign);
+}
+
+#[test]
+fn users_cannot_set_the_engines_entries() {
+    assert_eq!(Metadata::check_user_entries(&object(json!({ "by": "ann", "a$b": 1 }))), Ok(()));
+    let fault =
+        Metadata::check_user_entries(&object(json!({ "by": "ann", "$causationId": "x" }))).unwrap_err();
+    assert_eq!(fault.key, "$causationId");
+    assert!(fault.to_string().contains("`$causationId`"));
+}
+
+#[test]
+fn the_command_is_the_causation_id_if_it_is_one_of_ours() {
+    let caused_by = |id: &str| Metadata { causation_id: Some(id.into()), ..Metadata::default() };
+    let id = Uuid::from_u128(7);
+    assert_eq!(caused_by(&id.to_string()).command_id(), Some(CommandId(id)));
+    assert_eq!(caused_by("order 17").command_id(), None);
+    assert_eq!(Metadata::default().command_id(), None);
+}
+
+#[test]
+fn event_ids_follow_from_command_stream_and_index() {
+    let command = CommandId(Uuid::from_u128(7));
+    assert_eq!(command.event_id("account-a", 0), command.event_id("account-a", 0));
+    let others = [
+        command.event_id("account-a", 1),
+        command.event_id("account-b", 0),
+        CommandId(Uuid::from_u128(8)).event_id("account-a", 0),
+    ];
+    assert!(!others.contains(&command.event_id("account-a", 0)));
+    // On disk for ever: a change here would make every retry of an old command write its events again.
+    assert_eq!(command.event_id("account-a", 0).to_string(), "febe1a79-7582-5063-aa64-75c50635f5a4");
+}
