@@ -1,0 +1,124 @@
+//! The application: which commands there are, and what answers them.
+
+use std::{any::TypeId, collections::BTreeMap, fmt, sync::Arc};
+
+use engine_types::{Aggregate, Category, Command, Decide};
+
+use crate::{
+    Middleware,
+    erased::{AggregateEntry, AggregateOf, CommandEntry, CommandOf},
+    options::RuntimeOptions,
+};
+
+/// A domain, described: its commands and their aggregates, its middleware, its bounds.
+///
+/// Registering a command registers its aggregate. What cannot work is found when the app is started.
+///
+/// ```
+/// # use engine_runtime::App;
+/// # use engine_types::{Aggregate, Command, Decide, Event};
+/// # use engine_macros::{Command, Event};
+/// # #[derive(Command, serde::Serialize, serde::Deserialize)]
+/// # #[command(aggregate = Lamp, id = id, crate = engine_types)] struct SwitchOn { id: String }
+/// # #[derive(Event)] #[event(crate = engine_types)] enum LampEvent { SwitchedOn }
+/// # #[derive(Default, Clone, serde::Serialize, serde::Deserialize)] struct Lamp { on: bool }
+/// # impl Aggregate for Lamp {
+/// #     const CATEGORY: &str = "lamp"; type Event = LampEvent; type Rejection = std::fmt::Error;
+/// #     fn evolve(self, _: &LampEvent) -> Self { Lamp { on: true } }
+/// # }
+/// # impl Decide<SwitchOn> for Lamp {
+/// #     fn decide(&self, _: &SwitchOn) -> Result<Vec<LampEvent>, std::fmt::Error> { Ok(vec![LampEvent::SwitchedOn]) }
+/// # }
+/// let app = App::new("lamps").command::<SwitchOn>();
+/// ```
+#[derive(Clone)]
+pub struct App {
+    pub(crate) name: String,
+    pub(crate) commands: BTreeMap<&'static str, Arc<dyn CommandEntry>>,
+    pub(crate) aggregates: BTreeMap<&'static str, Arc<dyn AggregateEntry>>,
+    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) options: RuntimeOptions,
+    pub(crate) faults: Vec<String>,
+}
+
+impl App {
+    /// An application without commands.
+    pub fn new(name: impl Into<String>) -> Self {
+        App {
+            name: name.into(),
+            commands: BTreeMap::new(),
+            aggregates: BTreeMap::new(),
+            middleware: Vec::new(),
+            options: RuntimeOptions::default(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds a command, and the aggregate that answers it.
+    #[must_use]
+    pub fn command<C>(mut self) -> Self
+    where
+        C: Command,
+        C::Aggregate: Decide<C>,
+    {
+        self.add_aggregate::<C::Aggregate>();
+        let entry = Arc::new(CommandOf::<C>::default());
+        let other = self.commands.insert(C::NAME, entry.clone());
+        if other.is_some_and(|other| other.type_id() != entry.type_id()) {
+            self.faults.push(format!(
+                "two commands are named `{}`: give one of them another `#[command(name = \"…\")]`",
+                C::NAME
+            ));
+        }
+        self
+    }
+
+    fn add_aggregate<A: Aggregate>(&mut self) {
+        const {
+            assert!(
+                Category::is_valid(A::CATEGORY),
+                "an aggregate's CATEGORY must not be empty, begin with `$`, or hold `-`, white space or / \\ ? # %"
+            );
+        }
+        match self.aggregates.get(A::CATEGORY) {
+            None => {
+                self.aggregates.insert(A::CATEGORY, Arc::new(AggregateOf::<A>::default()));
+            }
+            Some(known) if known.type_id() == TypeId::of::<A>() => {}
+            Some(_) => self.faults.push(format!(
+                "two aggregates have the category `{}`: their streams would be the same",
+                A::CATEGORY
+            )),
+        }
+    }
+
+    /// Adds a middleware, inside those that were added before.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Replaces the bounds.
+    #[must_use]
+    pub fn options(mut self, options: RuntimeOptions) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("App")
+            .field("name", &self.name)
+            .field("commands", &self.commands.keys())
+            .field("aggregates", &self.aggregates.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! Commands and aggregates whose types are known only at run time: what the prompt and HTTP work with.
+
+use std::{
+    any::{Any, TypeId},
+    marker::PhantomData,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use engine_store::{BoxError, EventStore};
+use engine_types::{
+    Aggregate, Command, Decide, Event, Revision,
+    command::{self, InvalidCommand},
+    event::Decoder,
+};
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    Bus, JsonEvent, JsonReceipt, SendError, SendOptions,
+    bus::StateAt,
+    container::Container,
+    map::{AggregateDescription, CommandDescription},
+    options::RuntimeOptions,
+    send_error::LoadError,
+};
+
+/// Why a command that was sent by name was not carried out.
+pub type JsonSendError = SendError<BoxError>;
+
+/// The body of a command that is sent by name.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// A JSON object of its fields.
+    Json(Value),
+    /// `field=value` texts, each to be read as its field's kind.
+    Texts(Vec<(String, String)>),
+}
+
+/// A registered command.
+#[async_trait]
+pub(crate) trait CommandEntry: Send + Sync {
+    fn type_id(&self) -> TypeId;
+    fn category(&self) -> &'static str;
+    fn describe(&self) -> CommandDescription;
+    async fn send(&self, bus: &Bus, body: Body, options: SendOptions) -> Result<JsonReceipt, JsonSendError>;
+    async fn dry_run(
+        &self,
+        bus: &Bus,
+        body: Body,
+        options: SendOptions,
+    ) -> Result<Vec<JsonEvent>, JsonSendError>;
+}
+
+pub(crate) struct CommandOf<C>(PhantomData<fn() -> C>);
+
+impl<C> Default for CommandOf<C> {
+    fn default() -> Self {
+        CommandOf(PhantomData)
+    }
+}
+
+impl<C: Command> CommandOf<C> {
+    fn read(body: Body) -> Result<C, InvalidCommand> {
+        match body {
+            Body::Json(value) => command::from_json(value),
+            Body::Texts(texts) => command::from_texts(&texts),
+        }
+    }
+}
+
+#[async_trait]
+impl<C> CommandEntry for CommandOf<C>
+where
+    C: Command,
+    C::Aggregate: Decide<C>,
+{
+    fn type_id(&self) -> TypeId {
+        TypeId::of::<C>()
+    }
+
+    fn category(&self) -> &'static str {
+        C::Aggregate::CATEGORY
+    }
+
+    fn describe(&self) -> CommandDescription {
+        CommandDescription { name: C::NAME, doc: C::DOC, id_field: C::ID_FIELD, fields: C::FIELDS }
+    }
+
+    async fn send(&self, bus: &Bus, body: Body, options: SendOptions) -> Result<JsonReceipt, JsonSendError> {
+        let command = Self::read(body)?;
+        let receipt =
+            bus.send(&command, options).await.map_err(|error| error.map_rejection(BoxError::from))?;
+        receipt.to_json().map_err(unwritable)
+    }
+
+    async fn dry_run(
+        &self,
+        bus: &Bus,
+        body: Body,
+        options: SendOptions,
+    ) -> Result<Vec<JsonEvent>, JsonSendError> {
+        let command = Self::read(body)?;
+        let events =
+            bus.dry_run(&command, options).await.map_err(|error| error.map_rejection(BoxError::from))?;
+        events.iter().map(|event| JsonEvent::of(event).map_err(unwritable)).collect()
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn unwritable<R>(error: serde_json::Error) -> SendError<R> {
+    SendError::Internal(format!("the answer cannot be written as JSON: {error}"))
+}
+
+/// A registered aggregate.
+pub(crate) trait AggregateEntry: Send + Sync {
+    fn type_id(&self) -> TypeId;
+    fn describe(&self) -> AggregateDescription;
+    /// Whether events of this type can be read, at some version at least.
+    fn reads(&self, event_type: &str) -> bool;
+    /// A type and an older version of it that no upcaster reads.
+    fn unreadable_version(&self) -> Option<(&'static str, u32)>;
+    fn container(
+        &self,
+        store: Arc<dyn EventStore>,
+        options: Arc<RuntimeOptions>,
+        background: TaskTracker,
+    ) -> Arc<dyn AnyContainer>;
+}
+
+pub(crate) struct AggregateOf<A: Aggregate> {
+    decoder: Decoder<A::Event>,
+}
+
+impl<A: Aggregate> Default for AggregateOf<A> {
+    fn default() -> Self {
+        AggregateOf { decoder: Decoder::default() }
+    }
+}
+
+impl<A: Aggregate> AggregateEntry for AggregateOf<A> {
+    fn type_id(&self) -> TypeId {
+        TypeId::of::<A>()
+    }
+
+    fn describe(&self) -> AggregateDescription {
+        AggregateDescription {
+            category: A::CATEGORY,
+            snapshot_every: (A::SNAPSHOT_EVERY > 0).then_some(A::SNAPSHOT_EVERY),
+            commands: Vec::new(),
+            events: A::Event::TYPES,
+        }
+    }
+
+    fn reads(&self, event_type: &str) -> bool {
+        self.decoder.reads(event_type)
+    }
+
+    fn unreadable_version(&self) -> Option<(&'static str, u32)> {
+        self.decoder.unreadable_version()
+    }
+
+    fn container(
+        &self,
+        store: Arc<dyn EventStore>,
+        options: Arc<RuntimeOptions>,
+        background: TaskTracker,
+    ) -> Arc<dyn AnyContainer> {
+        Arc::new(Container::<A>::new(store, options, background))
+    }
+}
+
+/// The instances of an aggregate whose type is known only at run time.
+#[async_trait]
+pub(crate) trait AnyContainer: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn drop_idle(&self);
+    async fn state(&self, id: &str, at: Option<Revision>) -> Result<Option<StateAt<Value>>, LoadError>;
+}
+
+#[async_trait]
+impl<A: Aggregate> AnyContainer for Container<A> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn drop_idle(&self) {
+        Container::drop_idle(self);
+    }
+
+    async fn state(&self, id: &str, at: Option<Revision>) -> Result<Option<StateAt<Value>>, LoadError> {
+        let Some((state, revision)) = Container::state(self, id, at).await? else { return Ok(None) };
+        Ok(Some(StateAt { state: serde_json::to_value(state).map_err(unwritable)?, revision }))
+    }
+}
