@@ -123,7 +123,31 @@ pub fn from_json<C: Command>(body: Value) -> Result<C, InvalidCommand> {
 /// # Errors
 /// As [`from_json`]; also a field that is given twice.
 pub fn from_texts<C: Command>(texts: &[(String, String)]) -> Result<C, InvalidCommand> {
-    from_json(texts_to_json(C::FIELDS, texts)?)
+    let mut body = texts_to_json(C::FIELDS, texts)?;
+    // A field of a type that is known to nobody here may want the text, although it reads as JSON.
+    for _ in C::FIELDS {
+        let fault = match from_json(body.clone()) {
+            Ok(command) => return Ok(command),
+            Err(fault) => fault,
+        };
+        let Some((name, text)) = fault.field.as_ref().and_then(|field| typed_as_json::<C>(field, texts))
+        else {
+            return Err(fault);
+        };
+        if body[name].is_string() {
+            return Err(fault);
+        }
+        body[name] = Value::String(text.to_owned());
+    }
+    from_json(body)
+}
+
+/// The text of this field, where its kind leaves open whether it is JSON.
+fn typed_as_json<'a, C: Command>(field: &str, texts: &'a [(String, String)]) -> Option<(&'a str, &'a str)> {
+    let is_open =
+        |name: &str| C::FIELDS.iter().any(|field| field.name == name && field.kind == FieldKind::Json);
+    let (name, text) = texts.iter().find(|(name, _)| name == field && is_open(name))?;
+    Some((name, text))
 }
 
 /// Turns `field=value` texts into the JSON body of a command with these fields.
@@ -172,11 +196,24 @@ fn usage<C: Command>() -> String {
 }
 
 fn expected<C: Command>(path: &str, fault: &serde_json::Error) -> String {
-    let kind = C::FIELDS.iter().find(|field| field.name == path).map(|field| field.kind);
-    match kind {
-        Some(FieldKind::Integer) => format!("must be a whole number ({fault})"),
-        _ => fault.to_string(),
+    let field = C::FIELDS.iter().find(|field| field.name == path);
+    match field.filter(|field| field.kind == FieldKind::Integer) {
+        Some(field) => format!("must be a whole number{} ({fault})", range(field.rust_type)),
+        None => fault.to_string(),
     }
+}
+
+/// The numbers that a whole-number type can hold, in words.
+fn range(rust_type: &str) -> String {
+    macro_rules! ranges {
+        ($($number:ident),*) => {
+            match rust_type.trim_start_matches("Option<").trim_end_matches('>') {
+                $(stringify!($number) => format!(" from {} to {}", $number::MIN, $number::MAX),)*
+                _ => String::new(),
+            }
+        };
+    }
+    ranges!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize)
 }
 
 /// The candidate that was most likely meant by `name`, if any is near enough.

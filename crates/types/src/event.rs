@@ -86,7 +86,7 @@ impl DecodeError {
 
 /// Reads stored events of one enum, bringing old versions up to date.
 ///
-/// Built once and kept: an event that is current needs no look into its metadata.
+/// Built once and kept, because the upcasters are built with it.
 #[derive(Debug)]
 pub struct Decoder<E> {
     upcasters: Upcasters<'static>,
@@ -100,14 +100,6 @@ impl<E: Event> Default for Decoder<E> {
 }
 
 impl<E: Event> Decoder<E> {
-    /// Whether the version of events of this type must be known before they can be read.
-    ///
-    /// The version stands in the event's metadata; skipping it saves a parse for most events.
-    pub fn needs_version(&self, event_type: &str) -> bool {
-        current::<E>(event_type).is_none_or(|current| current.version > 1)
-            || self.upcasters.touches(event_type)
-    }
-
     /// Reads one stored event: as one event of today, or none, or several.
     ///
     /// # Errors

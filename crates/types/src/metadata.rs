@@ -59,6 +59,12 @@ macro_rules! text_id {
             }
         }
 
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                $name(id)
+            }
+        }
+
         impl From<&str> for $name {
             fn from(id: &str) -> Self {
                 $name(id.to_owned())
@@ -84,13 +90,28 @@ text_id! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// What the whole chain of causes is called.
-    #[serde(rename = "$correlationId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "$correlationId",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient"
+    )]
     pub correlation_id: Option<CorrelationId>,
     /// The direct cause: for an event, the id of its command.
-    #[serde(rename = "$causationId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "$causationId",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient"
+    )]
     pub causation_id: Option<CausationId>,
     /// The cause of the event's command, where it has one.
-    #[serde(rename = "$commandCausationId", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "$commandCausationId",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient"
+    )]
     pub command_causation_id: Option<CausationId>,
     /// The version of the event's form; absent means 1.
     #[serde(rename = "$schemaVersion", default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +137,20 @@ impl Metadata {
     pub fn command_id(&self) -> Option<CommandId> {
         self.causation_id.as_ref().and_then(|id| Uuid::try_parse(&id.0).ok()).map(CommandId)
     }
+}
+
+/// Reads an id that another system wrote: text as it is, a number as its digits, anything else as none, so
+/// that one strange id does not make the rest unreadable.
+fn lenient<'de, D, I>(deserializer: D) -> Result<Option<I>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    I: From<String>,
+{
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(I::from(text)),
+        Value::Number(number) => Some(I::from(number.to_string())),
+        _ => None,
+    })
 }
 
 /// A metadata key that only the engine may set.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest stream name, in bytes.
+/// The longest stream name, in bytes; the name of a metadata stream has two more.
 pub const MAX_STREAM_NAME_BYTES: usize = 512;
 
 /// The longest aggregate id, in bytes.
@@ -31,8 +31,9 @@ impl StreamName {
         if name.is_empty() || name == "$$" {
             return Err(InvalidName::Empty);
         }
-        if name.len() > MAX_STREAM_NAME_BYTES {
-            return Err(InvalidName::TooLong { bytes: name.len(), limit: MAX_STREAM_NAME_BYTES });
+        let limit = if name.starts_with("$$") { MAX_STREAM_NAME_BYTES + 2 } else { MAX_STREAM_NAME_BYTES };
+        if name.len() > limit {
+            return Err(InvalidName::TooLong { bytes: name.len(), limit });
         }
         if name == "$all" {
             return Err(InvalidName::Reserved);
@@ -45,11 +46,18 @@ impl StreamName {
 
     /// The stream of one aggregate instance.
     ///
-    /// An id is text of 1 to 256 bytes without white space, control characters and `/ \ ? # %`.
+    /// An id is text of 1 to 256 bytes without white space, control characters and `/ \ ? # %`, and neither
+    /// `.` nor `..`, so that it can be a part of a path.
     ///
     /// # Errors
-    /// The id cannot be part of a stream name.
+    /// The category is none ([`Category::is_valid`]), or the id cannot be part of a stream name.
     pub fn of_instance(category: &str, id: &str) -> Result<Self, InvalidName> {
+        if !Category::is_valid(category) {
+            return Err(InvalidName::Category(category.to_owned()));
+        }
+        if id == "." || id == ".." {
+            return Err(InvalidName::Dots);
+        }
         if id.is_empty() {
             return Err(InvalidName::Empty);
         }
@@ -102,7 +110,7 @@ impl StreamName {
 
     /// The stream that this metadata stream describes.
     pub fn described_stream(&self) -> Option<StreamName> {
-        self.0.strip_prefix("$$").map(|name| StreamName(name.into()))
+        self.0.strip_prefix("$$").and_then(|name| StreamName::new(name).ok())
     }
 }
 
@@ -169,6 +177,12 @@ pub enum InvalidName {
     /// A character that has no place in a name.
     #[error("must not contain {0:?}; use letters, digits, `-`, `_`, `.`, `@` and the like")]
     Character(char),
+    /// The category cannot be one.
+    #[error("`{0}` cannot be a category")]
+    Category(String),
+    /// The id means a folder where it is part of a path.
+    #[error("must not be `.` or `..`")]
+    Dots,
     /// The name means something else.
     #[error("`$all` is the name of all streams together")]
     Reserved,
@@ -179,14 +193,14 @@ pub enum InvalidName {
 pub struct Category;
 
 impl Category {
-    /// Whether the text can be a category: not empty, no `-`, no white space, no control characters, not
-    /// beginning with `$`, and none of `/ \ ? # %`. A `const fn`, so that a wrong one does not compile.
+    /// Whether the text can be a category: 1 to 128 printable ASCII characters without white space, `-` and
+    /// `/ \ ? # %`, not beginning with `$`. A `const fn`, so that a wrong one does not compile.
     pub const fn is_valid(category: &str) -> bool {
         let bytes = category.as_bytes();
         let mut index = 0;
         while index < bytes.len() {
             let byte = bytes[index];
-            if byte <= b' ' || byte == 0x7f || matches!(byte, b'-' | b'/' | b'\\' | b'?' | b'#' | b'%') {
+            if !byte.is_ascii_graphic() || matches!(byte, b'-' | b'/' | b'\\' | b'?' | b'#' | b'%') {
                 return false;
             }
             index += 1;

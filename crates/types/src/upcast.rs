@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use serde_json::Value;
 
 /// More steps than any honest chain of versions has; beyond it, upcasters call each other in a circle.
-const MAX_STEPS: usize = 1_000;
+const MAX_DEPTH: usize = 1_000;
 
 /// An event as it lies in the store, before it has a Rust type.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,9 +90,13 @@ impl<'a> Upcasters<'a> {
     }
 
     /// Reads events of every version that were once called `old` as `new`.
+    ///
+    /// # Panics
+    /// When `old` is renamed twice: a mistake in the code that no run can survive.
     #[must_use]
     pub fn rename(mut self, old: &'a str, new: &'a str) -> Self {
-        self.renamed.insert(old, new);
+        let before = self.renamed.insert(old, new);
+        assert!(before.is_none(), "`{old}` is renamed twice");
         self
     }
 
@@ -146,11 +150,9 @@ impl<'a> Upcasters<'a> {
     /// An upcaster's own refusal, or upcasters that lead to each other without end.
     pub fn bring_up_to_date(&self, event: RawEvent) -> Result<Vec<RawEvent>, UpcastError> {
         let mut done = Vec::new();
-        let mut waiting = vec![event];
-        let mut steps = 0;
-        while let Some(mut event) = waiting.pop() {
-            steps += 1;
-            if steps > MAX_STEPS {
+        let mut waiting = vec![(0, event)];
+        while let Some((depth, mut event)) = waiting.pop() {
+            if depth > MAX_DEPTH {
                 return Err(UpcastError::Endless { event_type: event.event_type.into_owned() });
             }
             if self.dropped.contains(&*event.event_type) {
@@ -158,7 +160,7 @@ impl<'a> Upcasters<'a> {
             }
             if let Some(new) = self.renamed.get(&*event.event_type) {
                 event.event_type = Cow::Owned((*new).to_owned());
-                waiting.push(event);
+                waiting.push((depth + 1, event));
                 continue;
             }
             match self.by_type.get(&*event.event_type).and_then(|versions| versions.get(&event.version)) {
@@ -170,7 +172,7 @@ impl<'a> Upcasters<'a> {
                         version,
                         fault,
                     })?;
-                    waiting.extend(newer.into_iter().rev());
+                    waiting.extend(newer.into_iter().rev().map(|event| (depth + 1, event)));
                 }
             }
         }

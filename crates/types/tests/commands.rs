@@ -5,7 +5,12 @@
 mod bank;
 
 use bank::{DepositMoney, deposit};
-use engine_types::command::{InvalidCommand, from_json, from_texts};
+use engine_macros::Command;
+use engine_types::{
+    Decide,
+    command::{InvalidCommand, from_json, from_texts},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 fn refused(body: Value) -> InvalidCommand {
@@ -55,7 +60,12 @@ fn an_amount_that_is_not_a_whole_number_in_range_is_refused_by_name() {
     for amount in numbers {
         let fault = refused(json!({ "id": "jsdf", "amount": amount }));
         assert_eq!(fault.field.as_deref(), Some("amount"), "{amount}");
-        assert!(fault.message.starts_with("field `amount`: must be a whole number ("), "{amount}: {fault}");
+        assert!(
+            fault
+                .message
+                .starts_with("field `amount`: must be a whole number from 0 to 18446744073709551615 ("),
+            "{amount}: {fault}"
+        );
     }
 }
 
@@ -101,4 +111,32 @@ fn texts_are_read_as_the_kind_of_their_field() {
 fn a_field_that_is_given_twice_is_refused() {
     let fault = from_texts::<DepositMoney>(&texts(&[("id", "a"), ("id", "b")])).unwrap_err();
     assert_eq!(fault.message, "field `id`: is given twice");
+}
+
+#[derive(Debug, PartialEq, Command, Serialize, Deserialize)]
+#[command(aggregate = bank::Account, id = id, crate = engine_types)]
+struct Label {
+    id: Name,
+    payload: Value,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Name(String);
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Decide<Label> for bank::Account {
+    fn decide(&self, _: &Label) -> Result<Vec<bank::AccountEvent>, bank::NotEnough> {
+        Ok(vec![])
+    }
+}
+
+#[test]
+fn text_that_reads_as_json_stays_text_where_the_field_wants_text() {
+    let label: Label = from_texts(&texts(&[("id", "123"), ("payload", "[1]")])).unwrap();
+    assert_eq!(label, Label { id: Name("123".into()), payload: json!([1]) });
 }

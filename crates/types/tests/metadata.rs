@@ -44,6 +44,15 @@ fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
 }
 
 #[test]
+fn a_strange_correlation_id_of_another_system_leaves_the_rest_readable() {
+    let foreign = json!({ "$correlationId": 42, "$causationId": { "a": 1 }, "by": "ann" });
+    let metadata: Metadata = serde_json::from_value(foreign).unwrap();
+    assert_eq!(metadata.correlation_id, Some("42".into()));
+    assert_eq!(metadata.causation_id, None);
+    assert_eq!(metadata.user["by"], "ann");
+}
+
+#[test]
 fn entries_of_other_systems_are_kept() {
     let foreign = json!({ "$correlationId": "x", "$traceId": 7, "by": "ann" });
     let metadata: Metadata = serde_json::from_value(foreign.clone()).unwrap();

@@ -57,8 +57,23 @@ fn a_metadata_stream_belongs_to_its_stream() {
 }
 
 #[test]
+fn the_metadata_stream_of_the_longest_name_is_a_name() {
+    let longest = StreamName::new("x".repeat(MAX_STREAM_NAME_BYTES)).unwrap();
+    let metadata = longest.metadata_stream();
+    assert_eq!(StreamName::new(metadata.as_str()), Ok(metadata));
+    assert_eq!(StreamName::new("$$$all").unwrap().described_stream(), None);
+}
+
+#[test]
+fn an_id_that_means_a_folder_in_a_path_is_refused() {
+    assert_eq!(StreamName::of_instance("account", ".."), Err(InvalidName::Dots));
+    assert_eq!(StreamName::of_instance("account", "."), Err(InvalidName::Dots));
+    assert!(StreamName::of_instance("account", "...").is_ok());
+}
+
+#[test]
 fn categories_are_checked_while_compiling() {
-    const { assert!(Category::is_valid("account") && Category::is_valid("überweisung_2")) };
+    const { assert!(Category::is_valid("account") && Category::is_valid("transfer_2")) };
     for wrong in ["", "a-b", "$account", "a b", "a/b", "a%b", "a\n"] {
         assert!(!Category::is_valid(wrong), "{wrong:?}");
     }

@@ -1,0 +1,112 @@
+//! From configuration to a store: the one file that names them all.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+use engine_store::{EventStore, VerifyProgress, VerifyReport, memory::MemoryStore};
+
+/// Where events are kept when nothing is said.
+pub const DEFAULT_STORE: &str = "file:./engine-data";
+
+/// A store, named: `memory:` or `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// In the memory of this process.
+    Memory,
+    /// In a folder of this machine.
+    File(PathBuf),
+}
+
+impl FromStr for StoreUrl {
+    type Err = OpenError;
+
+    fn from_str(url: &str) -> Result<Self, OpenError> {
+        let fault = |fault: &str| OpenError::Url { url: url.to_owned(), fault: fault.to_owned() };
+        match url.split_once(':') {
+            Some(("memory", "")) => Ok(StoreUrl::Memory),
+            Some(("memory", _)) => Err(fault("nothing may follow `memory:`")),
+            Some(("file", "")) => Err(fault("a path must follow `file:`")),
+            Some(("file", path)) => Ok(StoreUrl::File(path.strip_prefix("//").unwrap_or(path).into())),
+            Some((scheme, _)) => Err(fault(&format!("this build has no store for `{scheme}:`"))),
+            None => Err(fault("a store is named by a URL")),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Memory => formatter.write_str("memory:"),
+            StoreUrl::File(path) => write!(formatter, "file:{}", path.display()),
+        }
+    }
+}
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The name is not one of a store. Mend it.
+    #[error("store `{url}`: {fault}; use `memory:` or `file:PATH`")]
+    Url {
+        /// The name.
+        url: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The folder cannot be used. The message says what to do.
+    #[cfg(feature = "file")]
+    #[error(transparent)]
+    File(#[from] engine_log::OpenError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] engine_store::ReadError),
+}
+
+/// Opens the store of this name.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "file")]
+        StoreUrl::File(path) => {
+            let opening = move || engine_log::LogStore::open(&path, engine_log::LogOptions::default());
+            Ok(Arc::new(blocking(opening).await??))
+        }
+        #[cfg(not(feature = "file"))]
+        StoreUrl::File(_) => Err(no_files(url)),
+    }
+}
+
+/// Checks the store of this name without opening it for work, telling how far it has come.
+///
+/// # Errors
+/// See [`OpenError`]. Damage is no error but an entry of the report.
+pub async fn verify(
+    url: &str,
+    progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
+) -> Result<VerifyReport, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(MemoryStore::new().verify(&progress).await?),
+        #[cfg(feature = "file")]
+        StoreUrl::File(path) => {
+            let checking = move || engine_log::verify(&path, &progress);
+            Ok(blocking(checking).await??)
+        }
+        #[cfg(not(feature = "file"))]
+        StoreUrl::File(_) => Err(no_files(url)),
+    }
+}
+
+#[cfg(not(feature = "file"))]
+fn no_files(url: &str) -> OpenError {
+    OpenError::Url { url: url.to_owned(), fault: "this build has no store for `file:`".to_owned() }
+}
+
+#[cfg(feature = "file")]
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, engine_store::ReadError> {
+    tokio::task::spawn_blocking(work).await.map_err(engine_store::ReadError::unavailable)
+}
