@@ -1,8 +1,10 @@
 //! Appending: what is asked for, what is answered, and what can go wrong.
 
+use std::collections::HashSet;
+
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
-use crate::{BoxError, DocumentKey, NewEvent};
+use crate::{BoxError, DocumentKey, NewEvent, stream_metadata};
 
 /// The largest event, in bytes of data and metadata together: 16 MiB, as in KurrentDB.
 pub const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -36,10 +38,14 @@ impl AppendRequest {
     /// [`AppendError::Invalid`].
     pub fn check(&self) -> Result<(), AppendError> {
         let mut total = 0;
-        for (index, append) in self.streams.iter().enumerate() {
+        let mut names = HashSet::with_capacity(self.streams.len());
+        for append in &self.streams {
             let stream = &append.stream;
-            if self.streams[..index].iter().any(|earlier| earlier.stream == *stream) {
+            if !names.insert(stream) {
                 return Err(AppendError::invalid(format!("stream `{stream}` is named twice in one append")));
+            }
+            if stream.described_stream().is_some_and(|described| described.is_metadata()) {
+                return Err(stream_metadata::fixed(stream));
             }
             for event in &append.events {
                 event.check().map_err(AppendError::invalid)?;

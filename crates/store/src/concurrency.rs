@@ -1,12 +1,13 @@
 //! The decision of every append: write, answer again, or refuse. Pure, and the same in every store.
 //!
-//! The rules are those of KurrentDB (`CheckCommit` in its source): an expectation that is behind the stream is not at once a
-//! conflict, because the same events may have been written there by an earlier try whose answer was lost.
+//! The rules are those of KurrentDB (`CheckCommit` in its source): an expectation that is behind the stream is
+//! not at once a conflict, because the same events may have been written there by an earlier try whose answer
+//! was lost.
 
 use engine_types::{CurrentRevision, ExpectedRevision, Revision};
 use uuid::Uuid;
 
-use crate::DeleteMode;
+use crate::{DeleteMode, StreamAppend};
 
 /// What a store knows of a stream when it decides.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +27,8 @@ pub enum Verdict {
     Nothing,
     /// Write, after the current end.
     Write {
-        /// The stream was deleted softly: set its metadata to [`StreamMetadata::revived`](crate::StreamMetadata::revived) too.
+        /// The stream was deleted softly: set its metadata to
+        /// [`StreamMetadata::revived`](crate::StreamMetadata::revived) too.
         revive: bool,
     },
     /// These events are there already; the last of them has this revision.
@@ -39,8 +41,8 @@ pub enum Verdict {
 
 /// Decides about an append of events with these `ids`.
 ///
-/// `id_at` tells the id of the event at a revision; `find` tells the revision of an event id in this stream,
-/// as far as the store remembers (it may forget old ids).
+/// `id_at` tells the id of the event at a revision; `find` tells the first revision of an event id in this
+/// stream (whatever other streams have the same id), as far as the store remembers (it may forget old ids).
 pub fn decide(
     state: StreamState,
     expected: ExpectedRevision,
@@ -68,7 +70,9 @@ pub fn decide(
         ExpectedRevision::NoStream => match state.current {
             CurrentRevision::NoStream => write,
             CurrentRevision::At(_) => {
-                written_from(Revision::FIRST).unwrap_or(if deleted { write } else { Verdict::Conflict })
+                let begins_alike = ids.first().is_some_and(|id| id_at(Revision::FIRST) == Some(*id));
+                let otherwise = if deleted && !begins_alike { write } else { Verdict::Conflict };
+                written_from(Revision::FIRST).unwrap_or(otherwise)
             }
         },
         ExpectedRevision::Exact(revision) => match state.current {
@@ -81,6 +85,26 @@ pub fn decide(
     }
 }
 
+/// Which part refuses the whole append, and whether as `Conflict` or as `Deleted`.
+///
+/// Nothing is refused where all events are there already: the append was carried out, and what the parts
+/// without events demand held at that time. Where only some of the events are there, something else wrote
+/// them, which is a conflict.
+pub fn refused<'a>(parts: &'a [StreamAppend], verdicts: &[Verdict]) -> Option<(&'a StreamAppend, Verdict)> {
+    let judged = || parts.iter().zip(verdicts.iter().copied());
+    let mut with_events = judged().filter(|(part, _)| !part.events.is_empty()).peekable();
+    if with_events.peek().is_some() && with_events.all(|(_, verdict)| matches!(verdict, Verdict::Written(_)))
+    {
+        return None;
+    }
+    let writes = judged().any(|(_, verdict)| matches!(verdict, Verdict::Write { .. }));
+    judged().find_map(|(part, verdict)| match verdict {
+        Verdict::Conflict | Verdict::Deleted => Some((part, verdict)),
+        Verdict::Written(_) if writes => Some((part, Verdict::Conflict)),
+        _ => None,
+    })
+}
+
 /// Decides about a deletion. `Write` means that the deletion is to be recorded.
 pub fn decide_delete(state: StreamState, expected: ExpectedRevision, mode: DeleteMode) -> Verdict {
     if state.tombstoned {
@@ -89,7 +113,7 @@ pub fn decide_delete(state: StreamState, expected: ExpectedRevision, mode: Delet
     let exists = state.current != CurrentRevision::NoStream;
     let as_expected = match expected {
         ExpectedRevision::Any => exists || mode == DeleteMode::Tombstone,
-        ExpectedRevision::NoStream => !exists && mode == DeleteMode::Tombstone,
+        ExpectedRevision::NoStream => (!exists || state.deleted) && mode == DeleteMode::Tombstone,
         ExpectedRevision::StreamExists => exists && !state.deleted,
         ExpectedRevision::Exact(revision) => state.current == CurrentRevision::At(revision),
     };
@@ -164,6 +188,19 @@ mod tests {
             Verdict::Write { revive: true }
         );
         assert_eq!(verdict(state, ExpectedRevision::StreamExists, &[9]), Verdict::Conflict);
+    }
+
+    #[test]
+    fn a_deleted_stream_that_began_alike_is_a_conflict() {
+        let state = StreamState { deleted: true, ..of_three_events() };
+        assert_eq!(verdict(state, ExpectedRevision::NoStream, &[1, 9]), Verdict::Conflict);
+    }
+
+    #[test]
+    fn a_deleted_stream_can_be_tombstoned_as_one_that_is_not_there() {
+        let state = StreamState { deleted: true, ..of_three_events() };
+        let verdict = decide_delete(state, ExpectedRevision::NoStream, DeleteMode::Tombstone);
+        assert_eq!(verdict, Verdict::Write { revive: false });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use engine_types::{Position, Revision, StreamName};
 
-use crate::{EventStore, ReadAll, ReadError};
+use crate::{EventStore, ReadAll, ReadError, read::DEFAULT_PAGE_EVENTS};
 
 /// How far a check has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +76,22 @@ pub async fn verify_by_reading<S: EventStore + ?Sized>(
         progress(VerifyProgress { done: page.next.map_or(total, |next| next.0), total });
         match page.next {
             Some(following) if !page.end => next = following,
-            _ => return Ok(report),
+            _ => break,
+        }
+    }
+    report.documents = count_documents(store).await?;
+    Ok(report)
+}
+
+async fn count_documents<S: EventStore + ?Sized>(store: &S) -> Result<u64, ReadError> {
+    let mut count = 0;
+    let mut after = None;
+    loop {
+        let keys = store.documents("", after.as_ref(), DEFAULT_PAGE_EVENTS).await?;
+        count += keys.len() as u64;
+        match keys.into_iter().last() {
+            Some(last) => after = Some(last),
+            None => return Ok(count),
         }
     }
 }

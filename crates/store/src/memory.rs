@@ -2,14 +2,18 @@
 //!
 //! It keeps every promise but durability: all is gone with the process, and [`Properties::durable`] says so.
 
+mod reading;
 mod state;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 use crate::{
@@ -20,6 +24,8 @@ use crate::{
 };
 use state::State;
 
+const CLOSED: &str = "the store was closed";
+
 /// Keeps events in the memory of this process. Cheap to clone; clones share the events.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
@@ -29,6 +35,7 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Inner {
     state: RwLock<State>,
+    closed: AtomicBool,
     /// Raised after each append, when its events can be read.
     wake: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
@@ -43,7 +50,12 @@ impl MemoryStore {
     /// An empty store that reads this clock.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         MemoryStore {
-            inner: Arc::new(Inner { state: RwLock::default(), wake: watch::Sender::new(0), clock }),
+            inner: Arc::new(Inner {
+                state: RwLock::default(),
+                closed: AtomicBool::new(false),
+                wake: watch::Sender::new(0),
+                clock,
+            }),
         }
     }
 }
@@ -55,11 +67,30 @@ impl Default for MemoryStore {
 }
 
 impl Inner {
+    fn read(&self) -> Result<RwLockReadGuard<'_, State>, ReadError> {
+        if self.closed.load(Ordering::SeqCst) {
+            Err(ReadError::unavailable(CLOSED))
+        } else {
+            Ok(self.state.read())
+        }
+    }
+
+    /// Looks at `closed` with the lock held: what `close` does not see finished is refused.
+    fn write(&self) -> Result<RwLockWriteGuard<'_, State>, AppendError> {
+        let state = self.state.write();
+        if self.closed.load(Ordering::SeqCst) { Err(AppendError::unavailable(CLOSED)) } else { Ok(state) }
+    }
+
+    /// Tells the subscriptions that there is something to see.
+    fn wake(&self) {
+        self.wake.send_modify(|count| *count += 1);
+    }
+
     fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         request.check()?;
-        let appended = self.state.write().append(request, self.clock.now())?;
+        let appended = self.write()?.append(request, self.clock.now())?;
         if !appended.deduplicated && appended.position.is_some() {
-            self.wake.send_modify(|count| *count += 1);
+            self.wake();
         }
         Ok(appended)
     }
@@ -67,11 +98,11 @@ impl Inner {
 
 impl crate::subscribe::Pages for Inner {
     fn stream_page(&self, request: &ReadStream) -> Result<StreamPage, ReadError> {
-        self.state.read().stream_page(request, self.clock.now())
+        self.read()?.stream_page(request, self.clock.now())
     }
 
     fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError> {
-        self.state.read().all_page(request)
+        self.read()?.all_page(request)
     }
 }
 
@@ -94,11 +125,11 @@ impl EventStore for MemoryStore {
     }
 
     async fn head(&self) -> Result<Option<Position>, ReadError> {
-        Ok(self.inner.state.read().head())
+        Ok(self.inner.read()?.head())
     }
 
     async fn current_revision(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
-        match self.inner.state.read().stream_state(stream) {
+        match self.inner.read()?.stream_state(stream) {
             StreamState { tombstoned: true, .. } => Err(ReadError::StreamDeleted { stream: stream.clone() }),
             state => Ok(state.current),
         }
@@ -108,7 +139,7 @@ impl EventStore for MemoryStore {
         &self,
         stream: &StreamName,
     ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
-        self.inner.state.read().stream_metadata(stream)
+        self.inner.read()?.stream_metadata(stream)
     }
 
     async fn set_stream_metadata(
@@ -126,23 +157,21 @@ impl EventStore for MemoryStore {
         expected: ExpectedRevision,
         mode: DeleteMode,
     ) -> Result<(), AppendError> {
-        let mut state = self.inner.state.write();
-        let deleted = state.delete_stream(stream, expected, mode, self.inner.clock.now());
-        drop(state);
-        self.inner.wake.send_modify(|count| *count += 1);
-        deleted
+        self.inner.write()?.delete_stream(stream, expected, mode, self.inner.clock.now())?;
+        self.inner.wake();
+        Ok(())
     }
 
     async fn streams(&self, query: StreamQuery) -> Result<StreamsPage, ReadError> {
-        Ok(self.inner.state.read().streams(&query))
+        Ok(self.inner.read()?.streams(&query))
     }
 
     async fn event_types(&self) -> Result<Vec<EventTypeCount>, ReadError> {
-        Ok(self.inner.state.read().event_types())
+        Ok(self.inner.read()?.event_types())
     }
 
     async fn load_document(&self, key: &DocumentKey) -> Result<Option<Document>, ReadError> {
-        Ok(self.inner.state.read().documents.get(key).cloned())
+        Ok(self.inner.read()?.documents.get(key).cloned())
     }
 
     async fn save_document(
@@ -157,7 +186,7 @@ impl EventStore for MemoryStore {
                 content.len()
             )));
         }
-        let documents = &mut self.inner.state.write().documents;
+        let documents = &mut self.inner.write()?.documents;
         let actual = documents.get(key).map_or(0, |document| document.version);
         if !expected.accepts(actual) {
             return Err(AppendError::DocumentConflict { key: key.clone(), expected, actual });
@@ -167,7 +196,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
-        self.inner.state.write().documents.remove(key);
+        self.inner.write()?.documents.remove(key);
         Ok(())
     }
 
@@ -177,7 +206,7 @@ impl EventStore for MemoryStore {
         after: Option<&DocumentKey>,
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError> {
-        let state = self.inner.state.read();
+        let state = self.inner.read()?;
         let matching = state.documents.keys().filter(|key| key.as_str().starts_with(prefix));
         let behind = matching.filter(|key| after.is_none_or(|after| *key > after));
         Ok(behind.take(limit).cloned().collect())
@@ -188,6 +217,10 @@ impl EventStore for MemoryStore {
     }
 
     async fn close(&self) -> Result<(), AppendError> {
+        let state = self.inner.state.write();
+        self.inner.closed.store(true, Ordering::SeqCst);
+        drop(state);
+        self.inner.wake();
         Ok(())
     }
 }
@@ -210,5 +243,5 @@ mod tests {
         }
     }
 
-    // suite
+    crate::event_store_suite!(InMemory);
 }

@@ -80,7 +80,8 @@ impl ReadStream {
 /// One page of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPage {
-    /// The events, in the direction of the request.
+    /// The events, in the direction of the request. May be fewer than asked for although there are more:
+    /// those that are too old are left out.
     pub events: Vec<RecordedEvent>,
     /// Where the next page begins; absent at the end of the stream in this direction.
     pub next: Option<Revision>,
@@ -145,7 +146,8 @@ pub struct AllPage {
     /// The events, in the direction of the request. May be empty although there is more: a store bounds
     /// how many events it looks at for one page of a filtered read.
     pub events: Vec<RecordedEvent>,
-    /// Where the next page begins. Forwards it is present at the end too: new events will stand there.
+    /// Where the next page begins. Forwards it is present at the end too, and never before where this page
+    /// began: new events will stand there or behind it.
     /// Backwards it is absent behind the oldest event.
     pub next: Option<Position>,
     /// Whether there was nothing more in this direction when the page was read.

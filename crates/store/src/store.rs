@@ -78,6 +78,9 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
 
     /// Replaces the metadata of a stream, conditional on the revision of the metadata.
     ///
+    /// Metadata that is set for a softly deleted stream revives it without its old events: what is set gets a
+    /// `$tb` behind them, in a second event.
+    ///
     /// # Errors
     /// As [`EventStore::append`].
     async fn set_stream_metadata(
@@ -91,7 +94,7 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`EventStore::append`]; a stream that never had events is a [`AppendError::Conflict`] when deleted
-    /// softly, and can be tombstoned.
+    /// softly, and can be tombstoned. A metadata stream is [`AppendError::Invalid`]: it ends with its stream.
     async fn delete_stream(
         &self,
         stream: &StreamName,

@@ -120,12 +120,23 @@ pub fn request(
     expected: ExpectedRevision,
     metadata: &StreamMetadata,
 ) -> Result<AppendRequest, AppendError> {
-    if stream.is_metadata() {
-        return Err(AppendError::invalid(format!(
-            "the metadata of `{stream}` is fixed: it is itself metadata"
-        )));
-    }
+    check_not_metadata(stream)?;
     Ok(AppendRequest::to(stream.metadata_stream(), expected, vec![event(metadata)]))
+}
+
+/// Refuses what can be done to a stream but not to its metadata: to describe it, and to delete it.
+///
+/// # Errors
+/// [`AppendError::Invalid`] for a metadata stream.
+pub fn check_not_metadata(stream: &StreamName) -> Result<(), AppendError> {
+    if stream.is_metadata() { Err(fixed(stream)) } else { Ok(()) }
+}
+
+/// Why the metadata of metadata cannot be set.
+pub(crate) fn fixed(stream: &StreamName) -> AppendError {
+    AppendError::invalid(format!(
+        "`{stream}` is metadata: what holds for it is fixed, and it ends with its stream"
+    ))
 }
 
 /// The revisions of one page, ascending, of a stream that is readable from `first` to `last`.

@@ -208,6 +208,8 @@ fn existing(page: Result<StreamPage, ReadError>) -> Result<Option<StreamPage>, R
 impl<P: Pages> Source for Follow<P> {
     async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError> {
         loop {
+            // A reader that always finds something would otherwise never let other tasks of its thread run.
+            tokio::task::coop::consume_budget().await;
             self.wake.borrow_and_update();
             let at_end = self.read(ready)?;
             if !at_end {
