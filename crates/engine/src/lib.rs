@@ -67,3 +67,13 @@ pub mod prelude {
     };
     pub use engine_types::__private::serde::{Deserialize, Serialize};
 }
+
+/// The README's Rust, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+/// The guide's Rust, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/domain.md")]
+struct Guide;

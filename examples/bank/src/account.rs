@@ -43,11 +43,11 @@ impl Aggregate for Account {
 
     fn evolve(self, event: &AccountEvent) -> Self {
         match event {
-            AccountCreated {} => Account { status: Status::Open, balance: 0 },
+            AccountCreated => Account { status: Status::Open, balance: 0 },
             MoneyDeposited { amount } => Account { balance: self.balance + amount, ..self },
             MoneyWithdrawn { amount } => Account { balance: self.balance - amount, ..self },
             PaymentDeclined { .. } => self,
-            AccountClosed {} => Account { status: Status::Closed, ..self },
+            AccountClosed => Account { status: Status::Closed, ..self },
         }
     }
 }
@@ -55,7 +55,7 @@ impl Aggregate for Account {
 impl Decide<CreateAccount> for Account {
     fn decide(&self, command: &CreateAccount) -> Result<Vec<AccountEvent>, AccountRejection> {
         match self.status {
-            Status::Missing => Ok(vec![AccountCreated {}]),
+            Status::Missing => Ok(vec![AccountCreated]),
             Status::Open => Err(AccountRejection::ExistsAlready { id: command.id.clone() }),
             Status::Closed => Err(AccountRejection::IsClosed { id: command.id.clone() }),
         }
@@ -90,7 +90,7 @@ impl Decide<WithdrawMoney> for Account {
 impl Decide<CloseAccount> for Account {
     fn decide(&self, command: &CloseAccount) -> Result<Vec<AccountEvent>, AccountRejection> {
         self.usable(&command.id)?;
-        Ok(vec![AccountClosed {}])
+        Ok(vec![AccountClosed])
     }
 }
 

@@ -45,9 +45,9 @@ pub enum OrderEvent {
         seats: u32,
     },
     /// Seats are held for the order.
-    OrderBooked {},
+    OrderBooked,
     /// The order was given up.
-    OrderRejected {},
+    OrderRejected,
 }
 
 /// Why an order refuses. Each message names the field at fault.
@@ -103,8 +103,8 @@ impl Aggregate for Order {
             OrderPlaced { conference, seats } => {
                 Order { status: Status::Placed, conference: conference.clone(), seats: *seats }
             }
-            OrderBooked {} => Order { status: Status::Booked, ..self },
-            OrderRejected {} => Order { status: Status::Rejected, ..self },
+            OrderBooked => Order { status: Status::Booked, ..self },
+            OrderRejected => Order { status: Status::Rejected, ..self },
         }
     }
 }
@@ -125,7 +125,7 @@ impl Decide<MarkOrderAsBooked> for Order {
     fn decide(&self, command: &MarkOrderAsBooked) -> Result<Vec<OrderEvent>, OrderRejection> {
         match self.status {
             Status::Missing => Err(NotPlaced(command.id.clone())),
-            Status::Placed => Ok(vec![OrderBooked {}]),
+            Status::Placed => Ok(vec![OrderBooked]),
             Status::Booked => Ok(Vec::new()),
             Status::Rejected => Err(Settled(command.id.clone())),
         }
@@ -136,7 +136,7 @@ impl Decide<RejectOrder> for Order {
     fn decide(&self, command: &RejectOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
         match self.status {
             Status::Missing => Err(NotPlaced(command.id.clone())),
-            Status::Placed | Status::Booked => Ok(vec![OrderRejected {}]),
+            Status::Placed | Status::Booked => Ok(vec![OrderRejected]),
             Status::Rejected => Ok(Vec::new()),
         }
     }

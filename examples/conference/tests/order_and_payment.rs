@@ -31,15 +31,15 @@ fn an_order_of_no_seats_is_refused() {
 
 #[test]
 fn an_order_is_booked_or_rejected_once_and_repetitions_change_nothing() {
-    given::<Order>([placed()]).when(MarkOrderAsBooked { id: id() }).then([OrderBooked {}]);
-    given::<Order>([placed(), OrderBooked {}]).when(MarkOrderAsBooked { id: id() }).then_nothing();
-    given::<Order>([placed(), OrderBooked {}]).when(RejectOrder { id: id() }).then([OrderRejected {}]);
-    given::<Order>([placed(), OrderRejected {}]).when(RejectOrder { id: id() }).then_nothing();
+    given::<Order>([placed()]).when(MarkOrderAsBooked { id: id() }).then([OrderBooked]);
+    given::<Order>([placed(), OrderBooked]).when(MarkOrderAsBooked { id: id() }).then_nothing();
+    given::<Order>([placed(), OrderBooked]).when(RejectOrder { id: id() }).then([OrderRejected]);
+    given::<Order>([placed(), OrderRejected]).when(RejectOrder { id: id() }).then_nothing();
 }
 
 #[test]
 fn a_rejected_order_cannot_be_booked() {
-    given::<Order>([placed(), OrderRejected {}])
+    given::<Order>([placed(), OrderRejected])
         .when(MarkOrderAsBooked { id: id() })
         .then_rejected(OrderRejection::Settled(id()));
 }

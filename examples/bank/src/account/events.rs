@@ -6,7 +6,7 @@ use engine::Event;
 #[derive(Debug, Clone, PartialEq, Eq, Event)]
 pub enum AccountEvent {
     /// The account was opened.
-    AccountCreated {},
+    AccountCreated,
     /// Money came in.
     MoneyDeposited {
         /// How much.
@@ -25,5 +25,5 @@ pub enum AccountEvent {
         balance: u64,
     },
     /// The account was closed for ever.
-    AccountClosed {},
+    AccountClosed,
 }

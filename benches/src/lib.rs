@@ -1,0 +1,62 @@
+//! What the benchmarks share: a bank over a store, and senders that keep a number of commands in flight.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bank::account::{CreateAccount, DepositMoney};
+use engine::{Bus, EventStore};
+
+/// Starts the bank with so many accounts.
+///
+/// # Panics
+/// When the store does not take them.
+pub async fn bank_with_accounts(store: Arc<dyn EventStore>, accounts: usize) -> Bus {
+    let bus = bank::app().start(store).await.expect("the bank starts on an empty store");
+    let senders: Vec<_> = (0..accounts)
+        .map(|account| {
+            let bus = bus.clone();
+            tokio::spawn(async move { bus.send_command(CreateAccount { id: id(account) }).await.map(drop) })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.expect("no panic").expect("an account can be created");
+    }
+    bus
+}
+
+/// Sends so many deposits, round robin over the accounts, with so many in flight, and tells how long it took.
+///
+/// # Panics
+/// When a deposit is refused.
+pub async fn deposit(bus: &Bus, accounts: usize, in_flight: usize, commands: u64) -> Duration {
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let senders: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (bus, next) = (bus.clone(), next.clone());
+            tokio::spawn(async move {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= commands {
+                        return;
+                    }
+                    let account = usize::try_from(number).unwrap_or(0) % accounts;
+                    bus.send_command(DepositMoney { id: id(account), amount: 1 }).await.expect("accepted");
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    started.elapsed()
+}
+
+fn id(account: usize) -> String {
+    format!("a{account}")
+}
