@@ -112,4 +112,15 @@ impl RecordedEvent {
         }
         serde_json::from_slice(&self.metadata).unwrap_or_default()
     }
+
+    /// The version of the event's form. Most events have none in their metadata, which means 1; they are
+    /// spared the parse.
+    pub fn schema_version(&self) -> u32 {
+        let metadata = std::str::from_utf8(&self.metadata).unwrap_or_default();
+        if metadata.contains(engine_types::metadata::SCHEMA_VERSION) {
+            self.parsed_metadata().schema_version.unwrap_or(1)
+        } else {
+            1
+        }
+    }
 }
