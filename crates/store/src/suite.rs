@@ -37,6 +37,7 @@ pub mod limits;
 mod list;
 pub mod live;
 pub mod metadata;
+pub mod model;
 
 pub mod read_all;
 pub mod read_stream;

@@ -120,7 +120,7 @@ pub async fn appends_to_the_same_streams_in_opposite_order_all_succeed(fixture: 
         })
     });
     for writer in writers.collect::<Vec<_>>() {
-        soon("the writer", writer).await.unwrap();
+        finished("the writer", writer).await.unwrap();
     }
     let wanted: Vec<_> = (0..8 * APPENDS as u64).collect();
     assert_eq!(revisions(&read(&store, &one).await.unwrap()), wanted);

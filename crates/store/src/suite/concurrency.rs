@@ -26,7 +26,7 @@ async fn race(store: &Opened, stream: &StreamName, expected: ExpectedRevision) -
         });
     }
     let mut winners = 0;
-    for result in soon("the writers", writers.join_all()).await {
+    for result in finished("the writers", writers.join_all()).await {
         match result {
             Ok(_) => winners += 1,
             Err(AppendError::Conflict { actual, .. }) => assert!(actual.revision().is_some()),
@@ -71,7 +71,7 @@ pub async fn writers_that_reload_after_a_conflict_all_come_through(fixture: &dyn
             }
         });
     }
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     assert_eq!(revisions(&read(&store, &one).await.unwrap()), (0..8 * EACH as u64).collect::<Vec<_>>());
 }
 
@@ -133,10 +133,10 @@ pub async fn a_reader_never_finds_a_new_event_at_or_below_one_it_has_seen(fixtur
             }
         });
     }
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     done.store(true, Ordering::SeqCst);
     for (filter, reader) in readers {
-        let seen = soon("the reader", reader).await.unwrap();
+        let seen = finished("the reader", reader).await.unwrap();
         let all = read_all(&store, filter).await;
         let wanted: Vec<_> = all.iter().map(|event| (event.position, event.id)).collect();
         assert!(seen == wanted, "a reader saw {} events, later there are {}", seen.len(), wanted.len());

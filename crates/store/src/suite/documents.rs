@@ -152,7 +152,7 @@ pub async fn of_many_writers_of_one_version_exactly_one_wins(fixture: &dyn Fixtu
             writers.spawn(async move { save(&store, "lease/a", expected, "mine").await });
         }
         let mut winners = 0;
-        for result in soon("the writers", writers.join_all()).await {
+        for result in finished("the writers", writers.join_all()).await {
             match result {
                 Ok(won) => {
                     assert_eq!(won, version + 1);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{Fixture, Opened, kit::*, skip};
 use crate::{
-    AppendError, DeleteMode, DocumentKey, ExpectedVersion, Filter, ReadError, StreamMetadata, StreamQuery,
-    SubscribeFrom, SubscribeTo,
+    AppendError, AppendRequest, DeleteMode, DocumentKey, Durability, ExpectedVersion, Filter, ReadError,
+    StreamMetadata, StreamQuery, SubscribeFrom, SubscribeTo,
 };
 
 /// Some of everything: events, metadata, a deleted, a revived and a tombstoned stream.
@@ -76,6 +76,27 @@ pub async fn a_reopened_store_goes_on_where_it_ended(fixture: &dyn Fixture) {
     assert_eq!(all.len(), 12);
     assert!(all.is_sorted_by(|left, right| left.position < right.position));
     assert_conflict(append(&store, &one, exact(6), events(1)).await, &one, exact(6), at(7));
+}
+
+pub async fn an_append_that_does_not_wait_for_the_disk_is_like_any_other(fixture: &dyn Fixture) {
+    let store = open(fixture).await;
+    let one = stream("account-1");
+    let request = |expected, events| AppendRequest {
+        durability: Durability::Buffered,
+        ..AppendRequest::to(one.clone(), expected, events)
+    };
+    let first = events(2);
+    let answer = store.append(request(NoStream, first.clone())).await.unwrap();
+    assert_eq!(ids(&read(&store, &one).await.unwrap()), new_ids(&first));
+    let again = store.append(request(NoStream, first)).await.unwrap();
+    assert!(again.deduplicated);
+    assert_eq!((again.position, again.streams), (answer.position, answer.streams));
+    assert_conflict(store.append(request(exact(0), events(1))).await, &one, exact(0), at(1));
+    append(&store, &one, exact(1), events(1)).await.unwrap();
+    let Some(store) = fixture.reopen(store, noon()).await else {
+        skip!("the events end with the store");
+    };
+    assert_eq!(revisions(&read(&store, &one).await.unwrap()), [0, 1, 2], "closing writes what is buffered");
 }
 
 pub async fn reopening_keeps_documents(fixture: &dyn Fixture) {

@@ -11,8 +11,11 @@ use crate::{
     RecordedEvent, StreamAppend, Subscription, SubscriptionMessage, Timestamp, clock::ManualClock,
 };
 
-/// How long a test waits for what must come. Generous: it is only ever waited out by a broken store.
+/// How long a test waits for a message that must come. Generous: only a broken store has it waited out.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a test waits until many tasks have done their work.
+const LONG_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) use engine_types::ExpectedRevision::{Any, Exact, NoStream, StreamExists};
 
@@ -203,6 +206,12 @@ pub(super) fn assert_not_found<T: std::fmt::Debug>(result: Result<T, ReadError>)
 pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let output = tokio::time::timeout(PATIENCE, future).await;
     output.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+}
+
+/// Waits for the end of what takes a while.
+pub(super) async fn finished<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let output = tokio::time::timeout(LONG_PATIENCE, future).await;
+    output.unwrap_or_else(|_| panic!("{what} did not come to an end within {LONG_PATIENCE:?}"))
 }
 
 /// The next message of a subscription.

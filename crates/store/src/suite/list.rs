@@ -194,6 +194,7 @@ macro_rules! each_promise {
                 reopening_keeps_every_event_as_it_was
                 reopening_keeps_metadata_deletions_and_tombstones
                 a_reopened_store_goes_on_where_it_ended
+                an_append_that_does_not_wait_for_the_disk_is_like_any_other
                 reopening_keeps_documents
                 reopening_keeps_the_catalogue
                 a_subscription_to_a_reopened_store_goes_on_after_the_last_place
@@ -211,6 +212,9 @@ macro_rules! each_promise {
             verify {
                 a_healthy_store_is_found_whole_with_all_that_it_holds
                 an_empty_store_is_found_whole
+            }
+            model {
+                a_random_walk_ends_where_the_model_ends
             }
         }
     };

@@ -50,14 +50,15 @@ pub async fn the_hand_over_beside_writers_loses_nothing_and_repeats_nothing(fixt
         let mut subscription = all_from_start(&store, Filter::domain()).await;
         readers.spawn(async move { next_events(&mut subscription, WRITERS * EACH).await });
         while store.head().await.unwrap().is_none_or(|head| head.0 < moment * 200) && !writers.is_empty() {
-            if writers.try_join_next().is_none() {
-                yield_now().await;
+            match writers.try_join_next() {
+                Some(writer) => writer.unwrap(),
+                None => yield_now().await,
             }
         }
     }
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     let there = domain(&store).await;
-    for told in soon("the readers", readers.join_all()).await {
+    for told in finished("the readers", readers.join_all()).await {
         assert_same(&told, &there);
     }
 }
@@ -71,7 +72,7 @@ pub async fn the_hand_over_of_one_stream_beside_writers_loses_nothing(fixture: &
     };
     let writers = write(&store, |_| one.clone());
     let told = next_events(&mut starting, WRITERS * EACH).await;
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     assert_same(&told, &read(&store, &one).await.unwrap());
 }
 
@@ -81,7 +82,7 @@ pub async fn a_filtered_hand_over_beside_writers_loses_nothing(fixture: &dyn Fix
     let writers = write(&store, |writer| stream(&format!("{}-{writer}", category(writer))));
     let mut subscription = all_from_start(&store, Filter::category("wanted")).await;
     let told = next_events(&mut subscription, WRITERS / 4 * EACH).await;
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     assert_same(&told, &read_all(&store, Filter::category("wanted")).await);
 }
 
@@ -93,7 +94,7 @@ pub async fn a_subscriber_much_slower_than_the_writers_loses_nothing(fixture: &d
     let mut told = next_events(&mut subscription, 1).await;
     // It looks away while all of the writing is done.
     let writers = write(&store, |writer| stream(&format!("account-{writer}")));
-    soon("the writers", writers.join_all()).await;
+    finished("the writers", writers.join_all()).await;
     told.extend(next_events(&mut subscription, WRITERS * EACH).await);
     assert_same(&told, &domain(&store).await);
     // Whether or not that counts as fallen behind, it goes on from here.
@@ -122,8 +123,8 @@ pub async fn giving_up_the_wait_for_a_message_loses_nothing(fixture: &dyn Fixtur
             }
         }
     };
-    soon("all events", all).await;
-    soon("the writers", writers.join_all()).await;
+    finished("all events", all).await;
+    finished("the writers", writers.join_all()).await;
     assert_same(&told, &domain(&store).await);
     // And once for certain: nothing is there to be told, so the wait is given up.
     let waits = tokio::select! {
