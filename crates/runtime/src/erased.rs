@@ -118,6 +118,8 @@ pub(crate) trait AggregateEntry: Send + Sync {
     fn describe(&self) -> AggregateDescription;
     /// Whether events of this type can be read, at some version at least.
     fn reads(&self, event_type: &str) -> bool;
+    /// A type of today that an upcaster takes away.
+    fn unreachable_type(&self) -> Option<&'static str>;
     /// A type and an older version of it that no upcaster reads.
     fn unreadable_version(&self) -> Option<(&'static str, u32)>;
     fn container(
@@ -154,6 +156,10 @@ impl<A: Aggregate> AggregateEntry for AggregateOf<A> {
 
     fn reads(&self, event_type: &str) -> bool {
         self.decoder.reads(event_type)
+    }
+
+    fn unreachable_type(&self) -> Option<&'static str> {
+        self.decoder.unreachable_type()
     }
 
     fn unreadable_version(&self) -> Option<(&'static str, u32)> {

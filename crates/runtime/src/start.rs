@@ -78,6 +78,12 @@ impl App {
     pub fn check(&self) -> Result<(), StartError> {
         let mut faults = self.faults.clone();
         for (category, aggregate) in &self.aggregates {
+            if let Some(event_type) = aggregate.unreachable_type() {
+                faults.push(format!(
+                    "`{category}`: an upcaster takes away events of type `{event_type}` at the version that is \
+                     written today; raise the version of the event"
+                ));
+            }
             if let Some((event_type, version)) = aggregate.unreadable_version() {
                 faults.push(format!(
                     "`{category}`: events of type `{event_type}` version {version} have no upcaster"

@@ -151,11 +151,7 @@ impl<A: Aggregate> Container<A> {
         if event.stream.is_system() || event.event_type.starts_with('$') {
             return Ok(Vec::new());
         }
-        let version = if self.decoder.needs_version(&event.event_type) {
-            event.parsed_metadata().schema_version.unwrap_or(1)
-        } else {
-            1
-        };
+        let version = event.schema_version();
         self.decoder.decode(&event.event_type, version, &event.data).map_err(|source| SendError::Unreadable {
             stream: event.stream.clone(),
             revision: event.revision.0,
