@@ -1,10 +1,10 @@
 //! The promises of [`EventStore`] as tests, which every store runs under their own names:
 //!
-//! ```ignore
-//! mod contract {
-//!     engine_store::event_store_suite!(super::MyFixture::new());
-//! }
+//! ```text
+//! engine_store::event_store_suite!(MyFixture::new());
 //! ```
+//!
+//! `tests/suite.rs` of this crate is a whole one.
 //!
 //! Each test evaluates the expression anew, inside an `async fn`, so that each has a place of its own to keep
 //! events. The using crate needs `engine-store` with the feature `suite` and `tokio` with `macros` and

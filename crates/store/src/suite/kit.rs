@@ -1,14 +1,15 @@
 //! What the promises are written with: streams and events at hand, and reading to the end.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io::Write, sync::Arc, time::Duration};
 
 use engine_types::{CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
 use uuid::Uuid;
 
 use super::{Fixture, Opened};
 use crate::{
-    AppendError, AppendRequest, Appended, ContentType, Filter, NewEvent, ReadAll, ReadError, ReadStream,
-    RecordedEvent, StreamAppend, Subscription, SubscriptionMessage, Timestamp, clock::ManualClock,
+    AppendError, AppendRequest, Appended, ContentType, Direction, Filter, NewEvent, ReadAll, ReadError,
+    ReadFrom, ReadStream, RecordedEvent, StreamAppend, Subscription, SubscriptionMessage, Timestamp,
+    clock::ManualClock,
 };
 
 /// How long a test waits for a message that must come. Generous: only a broken store has it waited out.
@@ -23,7 +24,8 @@ pub(super) use engine_types::ExpectedRevision::{Any, Exact, NoStream, StreamExis
 pub(crate) fn report_skipped(inside: &str, why: &str) {
     let promise = inside.trim_end_matches("::here").trim_end_matches("::{{closure}}");
     let promise = promise.split_once("suite::").map_or(promise, |(_, promise)| promise);
-    eprintln!("skipped {promise}: {why}");
+    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(std::io::stderr(), "skipped {promise}: {why}");
 }
 
 /// A clock that stands at noon of a winter's day.
@@ -92,15 +94,23 @@ pub(super) async fn put_one(store: &Opened, stream: &StreamName, event_type: &st
 
 /// All events of a stream that can be read, oldest first.
 pub(super) async fn read(store: &Opened, stream: &StreamName) -> Result<Vec<RecordedEvent>, ReadError> {
-    let mut request = ReadStream::forwards(stream.clone());
+    read_by(store, ReadStream::forwards(stream.clone())).await
+}
+
+/// All events of a stream from where the request begins, page by page. Checks what holds for every page.
+pub(super) async fn read_by(
+    store: &Opened,
+    mut request: ReadStream,
+) -> Result<Vec<RecordedEvent>, ReadError> {
     let mut events = Vec::new();
     loop {
         let page = store.read_stream(request.clone()).await?;
+        assert!(page.events.len() <= request.limit, "a page holds at most what was asked for");
         events.extend(page.events);
-        match page.next {
-            Some(next) => request = request.from(next),
-            None => return Ok(events),
-        }
+        let Some(next) = page.next else { return Ok(events) };
+        assert!(next <= page.last, "there is no page behind the last event");
+        assert_ne!(ReadFrom::At(next), request.from, "every page makes progress");
+        request = request.from(next);
     }
 }
 
@@ -118,11 +128,11 @@ pub(super) async fn read_all_by(store: &Opened, mut request: ReadAll) -> Vec<Rec
         events.extend(page.events);
         match page.next {
             Some(next) if !page.end => {
-                assert_ne!(crate::ReadFrom::At(next), request.from, "every page makes progress");
+                assert_ne!(ReadFrom::At(next), request.from, "every page makes progress");
                 request = request.from(next);
             }
             next => {
-                let forwards = request.direction == crate::Direction::Forwards;
+                let forwards = request.direction == Direction::Forwards;
                 assert_eq!(next.is_some(), forwards, "only forwards is there a next page at the end");
                 return events;
             }

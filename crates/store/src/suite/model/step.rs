@@ -44,28 +44,12 @@ impl Step {
             Step::Describe(stream, expected, metadata) => {
                 answer::of_append(store.set_stream_metadata(&stream, expected, metadata).await)
             }
-            Step::Read(request) => answer::of_events(pages(store, request).await),
+            Step::Read(request) => answer::of_events(read_by(store, request).await),
             Step::Save(key, expected, content) => {
                 answer::of_write(store.save_document(&key, expected, content).await)
             }
             Step::Discard(key) => answer::of_write(store.delete_document(&key).await),
             Step::Advance(_) | Step::Reopen => String::new(),
-        }
-    }
-}
-
-/// All events from where the request begins, page by page.
-async fn pages(
-    store: &Opened,
-    mut request: ReadStream,
-) -> Result<Vec<crate::RecordedEvent>, crate::ReadError> {
-    let mut events = Vec::new();
-    loop {
-        let page = store.read_stream(request.clone()).await?;
-        events.extend(page.events);
-        match page.next {
-            Some(next) => request = request.from(next),
-            None => return Ok(events),
         }
     }
 }
