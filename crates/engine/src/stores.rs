@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
-use engine_store::{EventStore, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
 
 /// Where events are kept when nothing is said.
 pub const DEFAULT_STORE: &str = "file:./engine-data";
@@ -59,7 +59,25 @@ pub enum OpenError {
     File(#[from] engine_log::OpenError),
     /// The store cannot be read.
     #[error(transparent)]
-    Read(#[from] engine_store::ReadError),
+    Read(#[from] ReadError),
+}
+
+impl OpenError {
+    /// The kind of error, as one stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            OpenError::Url { .. } => "usage",
+            #[cfg(feature = "file")]
+            OpenError::File(error) => match error {
+                engine_log::OpenError::Locked { .. } => "locked",
+                engine_log::OpenError::WrongVersion { .. } => "wrong_version",
+                engine_log::OpenError::Corrupt { .. } => "corrupt",
+                _ => "cannot_open",
+            },
+            OpenError::Read(ReadError::Corrupt(_)) => "corrupt",
+            OpenError::Read(_) => "unavailable",
+        }
+    }
 }
 
 /// Opens the store of this name.
@@ -105,8 +123,6 @@ fn no_files(url: &str) -> OpenError {
 }
 
 #[cfg(feature = "file")]
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, engine_store::ReadError> {
-    tokio::task::spawn_blocking(work).await.map_err(engine_store::ReadError::unavailable)
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
+    tokio::task::spawn_blocking(work).await.map_err(ReadError::unavailable)
 }

@@ -1,0 +1,278 @@
+//! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
+
+mod value;
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::{ExpectedRevision, command::nearest};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+pub(crate) use value::body;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not found, 2 wrong usage, \
+                          3 the store failed.\nWithout a command, the console starts.";
+
+const STORE: &str = "The store, `memory:` or `file:PATH` [env: ENGINE_STORE] [default: file:./engine-data]";
+
+const SEND_EXAMPLES: &str = "Examples:
+  send DepositMoney id=jsdf amount=23
+  send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
+
+/// Sends commands, shows states, reads events: the command line of an event-sourced application.
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub(crate) struct ShellLine {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Option<ShellCommand>,
+}
+
+/// One line at the prompt.
+#[derive(Debug, Parser)]
+#[command(
+    name = "engine",
+    bin_name = "",
+    no_binary_name = true,
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    subcommand_value_name = "COMMAND"
+)]
+pub(crate) struct PromptLine {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: PromptCommand,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Globals {
+    #[arg(long, global = true, value_name = "URL", help = STORE)]
+    pub(crate) store: Option<String>,
+    /// The application [default: the first]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Answer with one JSON object per line on stdout, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What can be asked for at the shell.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShellCommand {
+    /// Start the prompt; read commands from stdin where that is no terminal
+    Console,
+    #[command(flatten)]
+    Shared(Command),
+}
+
+/// What can be asked for at the prompt.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PromptCommand {
+    #[command(flatten)]
+    Shared(Command),
+    /// Leave; so does Ctrl-D
+    #[command(visible_alias = "quit")]
+    Exit,
+}
+
+/// What can be asked for everywhere.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a command to the one aggregate that answers it
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(Send),
+    /// Show the state of an aggregate as JSON, now or as it was
+    Show(Show),
+    /// Read the events of a stream, or of `$all`
+    Read(Read),
+    /// List streams
+    Streams(Streams),
+    /// Check that everything in the store is whole
+    Verify,
+    /// Show what is registered: commands, aggregates, events
+    Map(MapArgs),
+    /// Explain a command of the domain or of this program
+    Help(Help),
+}
+
+/// The arguments of `send`.
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The command's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its fields, as `field=value` each, or all as one JSON object
+    #[arg(value_name = "FIELD=VALUE | JSON")]
+    pub(crate) body: Vec<String>,
+    /// The command's identity: sent again with the same, it gives the first answer again
+    #[arg(long, value_name = "UUID")]
+    pub(crate) id: Option<Uuid>,
+    /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
+    #[arg(long, value_name = "REVISION", value_parser = value::expected)]
+    pub(crate) expect: Option<ExpectedRevision>,
+    /// When to answer: when the events are stored, or when strong event handlers have seen them too
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) consistency: Consistency,
+    /// What the whole chain of causes is called
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation_id: Option<String>,
+    /// Entries for the metadata of the events, as a JSON object
+    #[arg(long, value_name = "JSON", value_parser = value::object)]
+    pub(crate) metadata: Option<Map<String, Value>>,
+    /// How long to wait for the answer, such as `5s` or `500ms` [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Decide and print the events, but append nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// When a command counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Consistency {
+    /// When its events are stored
+    #[default]
+    Eventual,
+    /// When the strong event handlers have handled them too
+    Strong,
+}
+
+/// The arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The aggregate's category, such as `account`
+    pub(crate) category: String,
+    /// The instance, such as `jsdf`
+    pub(crate) id: String,
+    /// Show the state as it was after the event of this revision
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) at: Option<u64>,
+}
+
+/// The arguments of `read`.
+#[derive(Debug, Args)]
+pub(crate) struct Read {
+    /// The stream, such as `account-jsdf`, or `$all`
+    pub(crate) stream: String,
+    /// Begin at this revision, or at this position of `$all`
+    #[arg(long, value_name = "N")]
+    pub(crate) from: Option<u64>,
+    /// Newest first
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) backwards: bool,
+    /// At most this many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Go on with events as they come, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// The arguments of `streams`.
+#[derive(Debug, Args)]
+pub(crate) struct Streams {
+    /// Only streams of this category
+    #[arg(long, value_name = "NAME")]
+    pub(crate) category: Option<String>,
+    /// Only streams whose name begins like this; with `$`, streams of the system too
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prefix: Option<String>,
+}
+
+/// The arguments of `map`.
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// The form of the answer [default: text; json with --json]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<MapFormat>,
+}
+
+/// The form of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MapFormat {
+    /// For people
+    Text,
+    /// A Mermaid flowchart
+    Mermaid,
+    /// JSON
+    Json,
+}
+
+/// The arguments of `help`.
+#[derive(Debug, Args)]
+pub(crate) struct Help {
+    /// A command of the domain, such as `DepositMoney`, or of this program, such as `send`
+    pub(crate) topic: Option<String>,
+}
+
+/// The words that begin a line at the prompt, without aliases.
+pub(crate) fn prompt_words(grammar: &clap::Command) -> impl Iterator<Item = &str> {
+    grammar.get_subcommands().map(clap::Command::get_name)
+}
+
+/// The hint at the word that was most likely meant, if any is near enough.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn prompt(line: &str) -> Result<PromptLine, clap::Error> {
+        PromptLine::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_grammar_does_not_contradict_itself() {
+        ShellLine::command().debug_assert();
+        PromptLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_shell_knows_every_word_of_the_prompt_but_the_way_out() {
+        let shell = ShellLine::command();
+        for word in prompt_words(&PromptLine::command()).filter(|word| *word != "exit") {
+            assert!(shell.find_subcommand(word).is_some(), "{word}");
+        }
+    }
+
+    #[test]
+    fn options_may_stand_before_and_after() {
+        for line in ["--json send Deposit id=a --dry-run", "send --dry-run Deposit id=a --json"] {
+            let parsed = prompt(line).unwrap();
+            assert!(parsed.globals.json, "{line}");
+            let PromptCommand::Shared(Command::Send(send)) = parsed.command else { panic!("{line}") };
+            assert!(send.dry_run && send.name == "Deposit" && send.body == ["id=a"], "{line}");
+        }
+    }
+
+    #[test]
+    fn expectations_are_numbers_or_words() {
+        let expect = |word: &str| {
+            prompt(&format!("send X --expect {word}")).map(|line| match line.command {
+                PromptCommand::Shared(Command::Send(send)) => send.expect.unwrap(),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(expect("none").unwrap(), ExpectedRevision::NoStream);
+        assert_eq!(expect("7").unwrap(), ExpectedRevision::Exact(engine::Revision(7)));
+        assert!(expect("-1").is_err());
+        assert!(expect("first").unwrap_err().to_string().contains("`none`, `any` or `exists`"));
+    }
+
+    #[test]
+    fn what_cannot_be_together_is_refused() {
+        for line in
+            ["read a --follow --backwards", "read a --limit 0", "show account", "map --format gif", ""]
+        {
+            assert!(prompt(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Values of arguments that are more than a word or a number.
+
+use std::{fmt, time::Duration};
+
+use engine::{Body, ExpectedRevision};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+/// An expected revision.
+pub(super) fn expected(text: &str) -> Result<ExpectedRevision, String> {
+    text.parse()
+}
+
+/// A JSON object.
+pub(super) fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str::<Object>(text)
+        .map(|object| object.0)
+        .map_err(|fault| format!("must be a JSON object: {fault}"))
+}
+
+/// A span of time above zero.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let fault = || format!("`{text}` is not a span of time above zero: write `5s`, `500ms` or `1m30s`");
+    let span: jiff::SignedDuration = text.parse().map_err(|_| fault())?;
+    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(fault)
+}
+
+/// The body of a command: `field=value` words, or one JSON object.
+pub(crate) fn body(words: &[String]) -> Result<Body, Failure> {
+    if let Some(first) = words.first()
+        && first.trim_start().starts_with(['{', '['])
+    {
+        return match words {
+            [json] => json_body(json),
+            _ => Err(unquoted("a JSON body is one word")),
+        };
+    }
+    words.iter().map(|word| field_and_text(word)).collect::<Result<_, _>>().map(Body::Texts)
+}
+
+fn json_body(json: &str) -> Result<Body, Failure> {
+    if json.trim_start().starts_with('[') {
+        return Ok(Body::Json(serde_json::from_str(json).map_err(not_json)?));
+    }
+    let Object(object) = serde_json::from_str(json).map_err(not_json)?;
+    Ok(Body::Json(Value::Object(object)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn not_json(fault: serde_json::Error) -> Failure {
+    unquoted(&format!("the body is not JSON ({fault})"))
+}
+
+fn unquoted(fault: &str) -> Failure {
+    Failure::new("invalid", format!("{fault}: put it in single quotes, as in '{{\"id\":\"jsdf\"}}'"))
+}
+
+fn field_and_text(word: &str) -> Result<(String, String), Failure> {
+    match word.split_once('=') {
+        Some((field, text)) if !field.is_empty() => Ok((field.to_owned(), text.to_owned())),
+        _ => Err(Failure::usage(format!("`{word}` is neither `field=value` nor a JSON object"))),
+    }
+}
+
+/// A JSON object that names no key twice. Without this the last one would win in silence.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
+                let mut object = Map::new();
+                while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+                    if object.contains_key(&key) {
+                        return Err(A::Error::custom(format_args!("field `{key}` is given twice")));
+                    }
+                    object.insert(key, value);
+                }
+                Ok(Object(object))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Result<Body, Failure> {
+        body(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn words_are_split_at_their_first_equals_sign() {
+        let Ok(Body::Texts(texts)) = words(&["id=a", "note=x=y", "empty="]) else { panic!("not texts") };
+        let pairs: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(pairs, [("id", "a"), ("note", "x=y"), ("empty", "")]);
+    }
+
+    #[test]
+    fn a_word_that_is_no_field_is_named() {
+        for word in ["amount", "=5", "null", "\"text\""] {
+            let failure = words(&["id=a", word]).unwrap_err();
+            assert_eq!(failure.kind, "usage");
+            assert!(failure.message.contains(&format!("`{word}`")), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn numbers_in_json_stay_exact() {
+        let Ok(Body::Json(body)) = words(&[r#"{"amount":18446744073709551615}"#]) else { panic!("not JSON") };
+        assert_eq!(body["amount"].as_u64(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn json_that_lost_its_quotes_is_explained() {
+        for body in [&["{id:jsdf}"][..], &["{id:", "jsdf}"], &["{\"id\""], &["{\"id\":1} trailing"]] {
+            let failure = words(body).unwrap_err();
+            assert_eq!(failure.kind, "invalid");
+            assert!(failure.message.contains("single quotes"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_in_json_is_refused() {
+        let failure = words(&[r#"{"id":"a","id":"b"}"#]).unwrap_err();
+        assert!(failure.message.contains("field `id` is given twice"), "{}", failure.message);
+    }
+
+    #[test]
+    fn spans_of_time_need_a_unit_and_are_above_zero() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["5", "0s", "-5s", "", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_an_object() {
+        assert_eq!(object(r#"{"user":"ann"}"#).unwrap()["user"], "ann");
+        assert!(object("[1]").is_err() && object("x").is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! What can be asked for: one file per command.
+
+mod help;
+mod map;
+mod read;
+mod send;
+mod show;
+mod streams;
+mod verify;
+
+use crate::{args::Command, failure::Trouble, output::Output, world::World};
+
+/// Carries out one command and writes its answer.
+pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -> Result<(), Trouble> {
+    match command {
+        Command::Send(send) => send::run(send, world, output).await,
+        Command::Show(show) => show::run(show, world, output).await,
+        Command::Read(read) => read::run(read, world, output).await,
+        Command::Streams(streams) => streams::run(streams, world, output).await,
+        Command::Verify => verify::run(world, output).await,
+        Command::Map(map) => map::run(map, world, output),
+        Command::Help(help) => help::run(help, world, output),
+    }
+}

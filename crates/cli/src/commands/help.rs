@@ -1,0 +1,41 @@
+//! `help`: the commands of the domain and of this program, explained.
+
+use clap::CommandFactory;
+
+use crate::{
+    args::{Help, PromptLine, did_you_mean, prompt_words},
+    failure::{Failure, Trouble},
+    output::{Answer, Output},
+    world::World,
+};
+
+/// Explains everything in short, or one thing at length.
+pub(super) fn run(help: &Help, world: &World, output: &mut Output) -> Result<(), Trouble> {
+    let grammar = PromptLine::command();
+    match &help.topic {
+        None => output.answer(&Answer::Overview { grammar: &grammar, map: world.map() })?,
+        Some(topic) => explain(topic, grammar, world, output)?,
+    }
+    Ok(output.flush()?)
+}
+
+fn explain(
+    topic: &str,
+    mut grammar: clap::Command,
+    world: &World,
+    output: &mut Output,
+) -> Result<(), Trouble> {
+    if let Some((category, command)) = world.map().commands().find(|(_, command)| command.name == topic) {
+        return Ok(output.answer(&Answer::Command { category, command })?);
+    }
+    // Options that every command has are inherited only once the grammar is built.
+    grammar.build();
+    if let Some(word) = grammar.find_subcommand_mut(topic) {
+        let text = word.render_long_help().to_string();
+        return Ok(output.answer(&Answer::Help(&text))?);
+    }
+    let names = world.map().commands().map(|(_, command)| command.name);
+    let hint = did_you_mean(topic, prompt_words(&grammar).chain(names));
+    let failure = Failure::new("unknown_command", format!("there is no command `{topic}`{hint}"));
+    Err(failure.advising("`help` lists them all").into())
+}

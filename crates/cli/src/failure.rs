@@ -1,0 +1,200 @@
+//! What goes wrong, as one kind, one message and, where known, one field.
+
+use std::{any::Any, error::Error, fmt::Display, io};
+
+use engine::{
+    SendError, StartError,
+    store::{AppendError, ReadError},
+    stores::OpenError,
+};
+use serde::Serialize;
+
+use crate::{exit::Exit, panics, signals::Signal};
+
+/// Why a command was not carried out. The kind is one stable word for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    /// The kind, as in [`SendError::kind`], and `usage`, `not_found`, `locked` and their like.
+    pub(crate) kind: &'static str,
+    /// What is wrong and what to do.
+    pub(crate) message: String,
+    /// The field at fault, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+    /// What is said to people beside the message.
+    #[serde(skip)]
+    pub(crate) advice: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Failure { kind, message: message.into(), field: None, advice: None }
+    }
+
+    /// The command line is not one.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Failure::new("usage", message)
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Failure::new("not_found", message)
+    }
+
+    /// A panic that nobody caught.
+    pub(crate) fn defect(panic: &(dyn Any + Send)) -> Self {
+        Failure::new("internal", format!("a defect: {}", panics::message(panic)))
+    }
+
+    #[must_use]
+    pub(crate) fn of_field(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn advising(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// How a process ends that had only this to do.
+    pub(crate) fn exit(&self) -> Exit {
+        Exit::of_kind(self.kind)
+    }
+}
+
+impl<R: Display> From<SendError<R>> for Failure {
+    fn from(error: SendError<R>) -> Self {
+        let failure = Failure::new(error.kind(), error.to_string());
+        match error {
+            SendError::Invalid(fault) => Failure { field: fault.field, ..failure },
+            SendError::UnknownCommand { .. } => failure.advising("`help` lists the commands"),
+            SendError::UnknownCategory { .. } => failure.advising("`map` lists the aggregates"),
+            SendError::Corrupt(_) => failure.advising("`verify` lists what is damaged"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let kind = match &error {
+            ReadError::StreamNotFound { .. } => "not_found",
+            ReadError::StreamDeleted { .. } => "deleted",
+            ReadError::Unavailable(_) => "unavailable",
+            ReadError::Corrupt(_) => "corrupt",
+            ReadError::Unsupported(_) => "unsupported",
+            ReadError::Invalid(_) => "invalid",
+            _ => "internal",
+        };
+        Failure::new(kind, with_causes(&error))
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        Failure::from(SendError::<String>::from(error))
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::UnreadableEvents { .. } => Failure::new("unreadable", error.to_string()),
+            error => Failure::new("internal", with_causes(&error)),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Read(error) => error.into(),
+            error => Failure::new(error.kind(), with_causes(&error)),
+        }
+    }
+}
+
+/// An error and its causes on one line, each only where it says something new.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Why a command ended before its time.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// It failed.
+    Failed(Failure),
+    /// It found damage in the store, and has said so.
+    Damaged,
+    /// Its answer could not be written.
+    Output(io::Error),
+    /// A signal asked it to stop.
+    Stopped(Signal),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Trouble::Output(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Failed(failure)
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl<R: Display> From<SendError<R>> for Trouble {
+    fn from(error: SendError<R>) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::command::InvalidCommand;
+
+    use super::*;
+
+    #[test]
+    fn an_invalid_command_names_its_field() {
+        let error = SendError::<String>::Invalid(InvalidCommand::field("amount", "is missing"));
+        let failure = Failure::from(error);
+        assert_eq!((failure.kind, failure.field.as_deref()), ("invalid", Some("amount")));
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let inner = io::Error::other("the cable is cut");
+        let failure = Failure::from(ReadError::unavailable(inner));
+        assert_eq!(failure.message, "the store cannot be read: the cable is cut");
+    }
+
+    #[test]
+    fn advice_is_for_people_only() {
+        let failure = Failure::usage("no").advising("try `help`");
+        assert_eq!(
+            serde_json::to_value(failure).unwrap(),
+            serde_json::json!({"kind": "usage", "message": "no"})
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! The way out: what commands answer, for people or as JSON.
+
+mod human;
+mod human_help;
+mod json;
+mod raw_json;
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use engine::{
+    JsonEvent, JsonReceipt, Revision, StreamName,
+    runtime::map::{CommandDescription, Map},
+    store::{RecordedEvent, StreamInfo, VerifyReport},
+};
+use serde_json::Value;
+
+use crate::{args::MapFormat, failure::Failure};
+
+pub(crate) use human_help::value as example_value;
+
+/// How much is gathered before it is written.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// One answer, or one line of a longer one.
+pub(crate) enum Answer<'a> {
+    /// A command was accepted.
+    Accepted(&'a JsonReceipt),
+    /// A command would lead to these events.
+    Decided(&'a [JsonEvent]),
+    /// The state of an instance.
+    State { stream: &'a StreamName, revision: Revision, state: &'a Value },
+    /// An event that was read, in its stream or among all.
+    Event { event: &'a RecordedEvent, in_all: bool },
+    /// A stream.
+    Stream(&'a StreamInfo),
+    /// The store was checked.
+    Verified(&'a VerifyReport),
+    /// What is registered.
+    Map(&'a Map, MapFormat),
+    /// All commands in short.
+    Overview { grammar: &'a clap::Command, map: &'a Map },
+    /// One command of the domain at length.
+    Command { category: &'a str, command: &'a CommandDescription },
+    /// A help text.
+    Help(&'a str),
+    /// The name and version of this program.
+    Version(&'a str),
+}
+
+/// Writes answers to stdout.
+pub(crate) struct Output {
+    out: BufWriter<AutoStream<Stdout>>,
+    json: bool,
+    style: human::Style,
+    colours: bool,
+}
+
+impl Output {
+    /// Colours are written for a terminal only, and never with `NO_COLOR`.
+    pub(crate) fn to_stdout(json: bool) -> Self {
+        let stdout = io::stdout();
+        let style = human::Style { on_a_terminal: stdout.is_terminal() };
+        // JSON holds no escape sequences that would have to be taken out.
+        let choice = if json { ColorChoice::AlwaysAnsi } else { AutoStream::choice(&stdout) };
+        let colours = !json && choice != ColorChoice::Never;
+        let out = BufWriter::with_capacity(BUFFER_BYTES, AutoStream::new(stdout, choice));
+        Output { out, json, style, colours }
+    }
+
+    /// Whether answers are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether colours are welcome.
+    pub(crate) fn has_colours(&self) -> bool {
+        self.colours
+    }
+
+    /// Makes answers JSON, or not; says what they were before.
+    pub(crate) fn set_json(&mut self, json: bool) -> bool {
+        std::mem::replace(&mut self.json, json)
+    }
+
+    /// Writes an answer. It may be seen only after [`Output::flush`].
+    pub(crate) fn answer(&mut self, answer: &Answer<'_>) -> io::Result<()> {
+        if self.json {
+            json::write(&mut self.out, answer)
+        } else {
+            human::write(&mut self.out, answer, self.style)
+        }
+    }
+
+    /// Writes what went wrong as an answer.
+    pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+        if self.json {
+            json::write_failure(&mut self.out, failure)
+        } else {
+            human::write_failure(&mut self.out, failure)
+        }
+    }
+
+    /// Writes a remark for people, which is nothing in JSON.
+    pub(crate) fn remark(&mut self, remark: &str) -> io::Result<()> {
+        if self.json { Ok(()) } else { writeln!(self.out, "{remark}") }
+    }
+
+    /// Makes everything that was written visible.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Writes what went wrong to stderr.
+    pub(crate) fn complain(failure: &Failure) {
+        // There is nobody left to tell that stderr is closed.
+        let _ = human::write_failure(&mut anstream::stderr().lock(), failure);
+    }
+}

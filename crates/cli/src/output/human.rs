@@ -1,0 +1,250 @@
+//! Answers for people: short lines, with colours that the stream takes out where they are not wanted.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+use anstyle::{AnsiColor, Effects, Style as Ansi};
+use engine::{
+    JsonReceipt, Revision, StreamName,
+    runtime::map::Map,
+    store::{ContentType, RecordedEvent, VerifyReport},
+};
+use serde_json::Value;
+
+use super::{Answer, human_help, raw_json};
+use crate::{args::MapFormat, exit::Exit, failure::Failure};
+
+pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
+pub(super) const NAME: Ansi = Ansi::new().effects(Effects::BOLD);
+pub(super) const ASIDE: Ansi = Ansi::new().effects(Effects::DIMMED);
+const ERROR: Ansi = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const GOOD: Ansi = AnsiColor::Green.on_default();
+
+/// What depends on where the answer goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    /// States are spread over lines for a reader, and kept on one line for a program.
+    pub(super) on_a_terminal: bool,
+}
+
+/// Writes an answer.
+pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> io::Result<()> {
+    match answer {
+        Answer::Accepted(receipt) => write_receipt(out, receipt),
+        Answer::Decided(events) => {
+            for event in *events {
+                writeln!(
+                    out,
+                    "{ASIDE}would emit{ASIDE:#}  {NAME}{}{NAME:#} {}",
+                    event.event_type, event.data
+                )?;
+            }
+            if events.is_empty() { writeln!(out, "{ASIDE}would emit nothing{ASIDE:#}") } else { Ok(()) }
+        }
+        Answer::State { stream, revision, state } => write_state(out, stream, *revision, state, style),
+        Answer::Event { event, in_all } => write_event(out, event, *in_all),
+        Answer::Stream(info) => writeln!(out, "{}", place(info.stream.as_str(), Some(info.last))),
+        Answer::Verified(report) => write_report(out, report),
+        Answer::Map(map, format) => write_map(out, map, *format),
+        Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
+        Answer::Command { category, command } => human_help::write_command(out, category, command),
+        Answer::Help(text) => writeln!(out, "{}", text.trim_end()),
+        Answer::Version(text) => writeln!(out, "{text}"),
+    }
+}
+
+/// Writes what went wrong, and what to do.
+pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
+    let word = match failure.kind {
+        "not_found" => "not found",
+        kind if Exit::of_kind(kind) == Exit::Refused && kind != "timeout" => "refused",
+        _ => "error",
+    };
+    write!(out, "{ERROR}{word}:{ERROR:#} {}", printable(&failure.message))?;
+    match &failure.advice {
+        Some(advice) if advice.contains('\n') => writeln!(out, "\n{}", advice.trim_end()),
+        Some(advice) => writeln!(out, " {ASIDE}({advice}){ASIDE:#}"),
+        None => writeln!(out),
+    }
+}
+
+/// How many faults there are, in words.
+pub(super) fn faults(count: usize) -> String {
+    if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") }
+}
+
+fn write_receipt(out: &mut impl Write, receipt: &JsonReceipt) -> io::Result<()> {
+    let aside = if receipt.duplicate { "  (answered before)" } else { "" };
+    let last = receipt.revision.revision();
+    if receipt.events.is_empty() {
+        return writeln!(
+            out,
+            "{}  {ASIDE}nothing happened{aside}{ASIDE:#}",
+            place(receipt.stream.as_str(), last)
+        );
+    }
+    for (index, event) in receipt.events.iter().enumerate() {
+        let behind = (receipt.events.len() - 1 - index) as u64;
+        let revision = last.map(|last| Revision(last.0.saturating_sub(behind)));
+        writeln!(
+            out,
+            "{}  {NAME}{}{NAME:#} {}{ASIDE}{aside}{ASIDE:#}",
+            place(receipt.stream.as_str(), revision),
+            event.event_type,
+            event.data
+        )?;
+    }
+    Ok(())
+}
+
+fn write_state(
+    out: &mut impl Write,
+    stream: &StreamName,
+    revision: Revision,
+    state: &Value,
+    style: Style,
+) -> io::Result<()> {
+    if style.on_a_terminal {
+        writeln!(out, "{}", place(stream.as_str(), Some(revision)))?;
+        writeln!(out, "{state:#}")
+    } else {
+        writeln!(out, "{state}")
+    }
+}
+
+fn write_event(out: &mut impl Write, event: &RecordedEvent, in_all: bool) -> io::Result<()> {
+    if in_all {
+        write!(out, "{ASIDE}{:>6}{ASIDE:#}  ", event.position)?;
+    }
+    write!(
+        out,
+        "{}  {NAME}{}{NAME:#} ",
+        place(event.stream.as_str(), Some(event.revision)),
+        event.event_type
+    )?;
+    match raw_json::parse(&event.data).filter(|_| event.content_type == ContentType::Json) {
+        Some(json) => write!(out, "{}", json.get())?,
+        None => write!(out, "{ASIDE}{} bytes{ASIDE:#}", event.data.len())?,
+    }
+    writeln!(out, "  {ASIDE}{}{ASIDE:#}", event.created)
+}
+
+fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
+    for fault in &report.faults {
+        writeln!(out, "{ERROR}damaged:{ERROR:#} {}: {}", printable(&fault.place), printable(&fault.fault))?;
+    }
+    let mut checked = format!("{} events", report.events);
+    for (count, what) in [(report.segments, "segments"), (report.bytes, "bytes")] {
+        if count > 0 {
+            let _ = write!(checked, ", {count} {what}");
+        }
+    }
+    match report.faults.len() {
+        0 => writeln!(out, "{GOOD}whole:{GOOD:#} {checked}"),
+        count => writeln!(
+            out,
+            "{ERROR}error:{ERROR:#} the store is damaged: {} in {checked}. Keep a copy of the files",
+            faults(count)
+        ),
+    }
+}
+
+fn write_map(out: &mut impl Write, map: &Map, format: MapFormat) -> io::Result<()> {
+    match format {
+        MapFormat::Text => write!(out, "{map}"),
+        MapFormat::Mermaid => write!(out, "{}", map.to_mermaid()),
+        MapFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(map)?),
+    }
+}
+
+/// A stream and a place in it: `account-jsdf @1`.
+fn place(stream: &str, revision: Option<Revision>) -> String {
+    match revision {
+        Some(revision) => format!("{STREAM}{stream}{STREAM:#} {ASIDE}@{revision}{ASIDE:#}"),
+        None => format!("{STREAM}{stream}{STREAM:#}"),
+    }
+}
+
+/// Text that leaves the terminal as it is: control characters are spelled out.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{CommandId, CorrelationId, CurrentRevision, JsonEvent, Position};
+    use serde_json::json;
+
+    use super::*;
+
+    fn plain(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        anstream::adapter::strip_bytes(&out).into_vec().try_into().unwrap()
+    }
+
+    fn receipt(events: Vec<JsonEvent>) -> JsonReceipt {
+        let id = CommandId(uuid::Uuid::nil());
+        JsonReceipt {
+            stream: StreamName::new("account-jsdf").unwrap(),
+            revision: CurrentRevision::At(Revision(2)),
+            position: Some(Position(7)),
+            events,
+            state: None,
+            command_id: id,
+            correlation_id: CorrelationId::from(id.0),
+            duplicate: false,
+        }
+    }
+
+    fn deposited(amount: u64) -> JsonEvent {
+        JsonEvent { event_type: "MoneyDeposited", data: json!({"amount": amount}) }
+    }
+
+    #[test]
+    fn every_event_of_a_command_has_its_own_revision() {
+        let receipt = receipt(vec![deposited(23), deposited(u64::MAX)]);
+        assert_eq!(
+            plain(|out| write_receipt(out, &receipt)),
+            "account-jsdf @1  MoneyDeposited {\"amount\":23}\n\
+             account-jsdf @2  MoneyDeposited {\"amount\":18446744073709551615}\n"
+        );
+    }
+
+    #[test]
+    fn a_command_without_events_says_so() {
+        assert_eq!(
+            plain(|out| write_receipt(out, &receipt(Vec::new()))),
+            "account-jsdf @2  nothing happened\n"
+        );
+    }
+
+    #[test]
+    fn refusals_and_errors_are_told_apart_and_leave_the_terminal_alone() {
+        let told = |failure: Failure| plain(|out| write_failure(out, &failure));
+        assert_eq!(told(Failure::new("rejected", "no \u{7} money")), "refused: no \\u{7} money\n");
+        assert_eq!(told(Failure::usage("what?").advising("try `help`")), "error: what? (try `help`)\n");
+        assert_eq!(told(Failure::not_found("nobody")), "not found: nobody\n");
+    }
+
+    #[test]
+    fn a_state_is_one_line_for_programs() {
+        let stream = StreamName::new("account-jsdf").unwrap();
+        let state = json!({"balance": 23});
+        let shown = |on_a_terminal| {
+            plain(|out| write_state(out, &stream, Revision(1), &state, Style { on_a_terminal }))
+        };
+        assert_eq!(shown(false), "{\"balance\":23}\n");
+        assert_eq!(shown(true), "account-jsdf @1\n{\n  \"balance\": 23\n}\n");
+    }
+}

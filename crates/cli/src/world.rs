@@ -1,0 +1,70 @@
+//! What commands work against: the store, and the application that runs over it.
+//!
+//! Both are opened when a command first needs them: `map` needs neither, `read` only the store.
+
+use std::sync::Arc;
+
+use engine::{
+    App, Bus,
+    runtime::map::Map,
+    store::{EventStore, VerifyProgress, VerifyReport},
+};
+use tokio::sync::OnceCell;
+
+use crate::failure::Failure;
+
+/// An application, and the store that it is meant to run over.
+pub(crate) struct World {
+    app: App,
+    map: Map,
+    url: String,
+    store: OnceCell<Arc<dyn EventStore>>,
+    bus: OnceCell<Bus>,
+}
+
+impl World {
+    pub(crate) fn new(app: App, url: String) -> Self {
+        World { map: app.map(), app, url, store: OnceCell::new(), bus: OnceCell::new() }
+    }
+
+    /// What is registered.
+    pub(crate) fn map(&self) -> &Map {
+        &self.map
+    }
+
+    /// The name of the store.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The store, opened.
+    pub(crate) async fn store(&self) -> Result<&Arc<dyn EventStore>, Failure> {
+        self.store.get_or_try_init(async || Ok(engine::stores::open(&self.url).await?)).await
+    }
+
+    /// The application, running over the store.
+    pub(crate) async fn bus(&self) -> Result<&Bus, Failure> {
+        let store = self.store().await?;
+        self.bus.get_or_try_init(async || Ok(self.app.clone().start(store.clone()).await?)).await
+    }
+
+    /// Checks the store: the open one, or else the files as they are, so that a damaged one can be checked.
+    pub(crate) async fn verify(
+        &self,
+        progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
+    ) -> Result<VerifyReport, Failure> {
+        match self.store.get() {
+            Some(store) => Ok(store.verify(&progress).await?),
+            None => Ok(engine::stores::verify(&self.url, progress).await?),
+        }
+    }
+
+    /// Finishes what goes on in the background and lets go of the store.
+    pub(crate) async fn close(&self) -> Result<(), Failure> {
+        match (self.bus.get(), self.store.get()) {
+            (Some(bus), _) => Ok(bus.close().await?),
+            (None, Some(store)) => Ok(store.close().await?),
+            (None, None) => Ok(()),
+        }
+    }
+}
