@@ -1,0 +1,161 @@
+//! The disk of the machine: a directory of the file system.
+
+use std::{
+    fs::{self, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Disk, File, Held, Lock, LockError, Mode};
+
+/// A directory of the file system.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// The directory at this path, which need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Directory { path: path.into() }
+    }
+}
+
+impl Disk for Directory {
+    fn place(&self) -> &Path {
+        &self.path
+    }
+
+    fn create(&self) -> io::Result<()> {
+        if self.path.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.path)?;
+        match self.path.canonicalize()?.parent() {
+            Some(parent) => fs::File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        fs::read_dir(&self.path)?
+            .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+            .collect()
+    }
+
+    fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(mode != Mode::Read);
+        if mode == Mode::Create {
+            options.create(true).truncate(true);
+        }
+        Ok(Arc::new(RealFile(options.open(self.path.join(name))?)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        fs::File::open(&self.path)?.sync_all()
+    }
+
+    fn lock(&self, name: &str, how: Lock) -> Result<Box<dyn Held>, LockError> {
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true);
+        if how == Lock::Exclusive {
+            options.write(true).create(true).truncate(false);
+        }
+        let mut file = match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && how == Lock::Shared => {
+                return Ok(Box::new(NoLock));
+            }
+            opened => opened.map_err(LockError::Io)?,
+        };
+        let tried = if how == Lock::Exclusive { file.try_lock() } else { file.try_lock_shared() };
+        match tried {
+            Ok(()) if how == Lock::Shared => Ok(Box::new(RealLock { _file: file })),
+            Ok(()) => {
+                leave_name(&mut file).map_err(LockError::Io)?;
+                Ok(Box::new(RealLock { _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => Err(LockError::Held(holder(&mut file))),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+        }
+    }
+}
+
+/// Writes into the lock file who holds it.
+fn leave_name(file: &mut fs::File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{}", std::process::id())
+}
+
+fn holder(file: &mut fs::File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Keeps the file open, and so locked: the system unlocks it when it closes it, also when the process dies.
+#[derive(Debug)]
+struct RealLock {
+    _file: fs::File,
+}
+
+impl Held for RealLock {}
+
+#[derive(Debug)]
+struct NoLock;
+
+impl Held for NoLock {}
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(&self.0, buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        FileExt::write_at(&self.0, bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn allocate(&self, from: u64, length: u64) -> io::Result<()> {
+        use rustix::{
+            fs::{FallocateFlags, fallocate},
+            io::Errno,
+        };
+        let room = length.saturating_sub(from);
+        if room == 0 {
+            return Ok(());
+        }
+        match fallocate(&self.0, FallocateFlags::empty(), from, room) {
+            Ok(()) => Ok(()),
+            // Without reserved room writes are slower, and a full disk is told later. Nothing else changes.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.0.set_len(length),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}

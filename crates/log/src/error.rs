@@ -1,0 +1,137 @@
+//! Why a store cannot be opened, and what goes wrong underneath.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use engine_store::ReadError;
+
+/// Why a directory could not be opened as a store, sorted by what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another handle of this one, has the store open.
+    #[error(
+        "the store in `{directory}` is open in {}: close it there, or wait until it has stopped",
+        holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    Locked {
+        /// The directory.
+        directory: PathBuf,
+        /// The id of the process that has it, where that is known.
+        holder: Option<u32>,
+    },
+    /// The files are of another format.
+    #[error(
+        "`{file}` has format version {found}, this program reads version {supported}: use a program that fits"
+    )]
+    WrongVersion {
+        /// The file.
+        file: PathBuf,
+        /// The version in it.
+        found: u32,
+        /// The version that this program reads.
+        supported: u32,
+    },
+    /// The directory holds something else.
+    #[error(
+        "`{directory}` holds no store, but `{found}`: name an empty directory or one that does not exist yet"
+    )]
+    NotAStore {
+        /// The directory.
+        directory: PathBuf,
+        /// One of the things that are there.
+        found: String,
+    },
+    /// The directory cannot be written.
+    #[error(
+        "`{path}` cannot be written: give this user the right to write there, or mount it writable ({source})"
+    )]
+    ReadOnly {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no room to open the store.
+    #[error("the disk of `{path}` is full: make room, then open the store again ({source})")]
+    DiskFull {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The store is damaged. Nothing was changed.
+    #[error(
+        "`{file}` is damaged at offset {offset}: {fault}. Nothing was changed: keep a copy of the files, \
+         then restore a backup"
+    )]
+    Corrupt {
+        /// The file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        fault: String,
+    },
+    /// The file system failed.
+    #[error("`{path}` cannot be used: {source}")]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Sorts a failure of the file system by what to do about it.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                OpenError::ReadOnly { path, source }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::DiskFull { path, source },
+            _ => OpenError::Io { path, source },
+        }
+    }
+}
+
+/// What goes wrong when files are used: the system fails, or what it gives is not what was written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("`{file}` cannot be used: {source}")]
+    Io { file: PathBuf, source: io::Error },
+    #[error("`{file}` is damaged at offset {offset}: {fault}")]
+    Damage { file: PathBuf, offset: u64, fault: String },
+}
+
+impl Trouble {
+    pub(crate) fn damage(file: &Path, offset: u64, fault: impl Into<String>) -> Self {
+        Trouble::Damage { file: file.to_owned(), offset, fault: fault.into() }
+    }
+
+    pub(crate) fn io(file: &Path, source: io::Error) -> Self {
+        Trouble::Io { file: file.to_owned(), source }
+    }
+}
+
+impl From<Trouble> for OpenError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Io { file, source } => OpenError::io(&file, source),
+            Trouble::Damage { file, offset, fault } => OpenError::Corrupt { file, offset, fault },
+        }
+    }
+}
+
+impl From<Trouble> for ReadError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Io { .. } => ReadError::unavailable(trouble),
+            Trouble::Damage { .. } => ReadError::Corrupt(trouble.into()),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Frames: how one event, or one document, stands in a segment.
+//!
+//! The checksum covers the place of the frame too, so that bytes which are whole but stand where they do
+//! not belong (a misdirected write, a copy inside the data of an event) are no frame.
+
+use crate::units::{aligned, index, le, packed, short, unpacked};
+
+/// The bytes before the name.
+pub(crate) const HEADER: usize = 64;
+
+/// The longest frame: the header, the longest names, and the largest content.
+pub(crate) const MAX_FRAME: u64 = 17 * 1024 * 1024;
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Event = 1,
+    Document = 2,
+    DocumentRemoval = 3,
+}
+
+/// The last frame of its append: with it the append is complete.
+pub(crate) const LAST: u8 = 1;
+/// The data is not JSON.
+pub(crate) const BINARY: u8 = 2;
+/// The event closes its stream for ever.
+pub(crate) const TOMBSTONE: u8 = 4;
+
+/// What is written as one frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub kind: Kind,
+    pub flags: u8,
+    /// Up to where the segment was surely on disk when this was written.
+    pub synced: u64,
+    /// The position of an event; of a document, that of the next event.
+    pub position: u64,
+    /// The revision of an event; the version of a document.
+    pub revision: u64,
+    pub created: i64,
+    pub id: [u8; 16],
+    pub name: &'a str,
+    pub event_type: &'a str,
+    pub metadata: &'a [u8],
+    pub data: &'a [u8],
+}
+
+impl Content<'_> {
+    /// Adds the frame to `out`. `offset` is where it will stand in its segment.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, salt: u32, offset: u64) {
+        let start = out.len();
+        let sizes = [self.name.len(), self.event_type.len(), self.metadata.len(), self.data.len()];
+        let length = HEADER + sizes.iter().sum::<usize>();
+        out.reserve(length + 8);
+        out.extend_from_slice(&short(length).to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&[self.kind as u8, self.flags]);
+        out.extend_from_slice(&narrow(self.name.len()).to_le_bytes());
+        out.extend_from_slice(&packed(self.synced).to_le_bytes());
+        out.extend_from_slice(&self.position.to_le_bytes());
+        out.extend_from_slice(&self.revision.to_le_bytes());
+        out.extend_from_slice(&self.created.to_le_bytes());
+        out.extend_from_slice(&self.id);
+        out.extend_from_slice(&narrow(self.event_type.len()).to_le_bytes());
+        out.extend_from_slice(&[0; 2]);
+        out.extend_from_slice(&short(self.metadata.len()).to_le_bytes());
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend_from_slice(self.event_type.as_bytes());
+        out.extend_from_slice(self.metadata);
+        out.extend_from_slice(self.data);
+        out.resize(start + index(aligned(length as u64)), 0);
+        let checksum = checksum(&out[start..], salt, offset);
+        out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+    }
+}
+
+/// The bytes that a frame takes.
+pub(crate) fn size(name: usize, event_type: usize, metadata: usize, data: usize) -> u64 {
+    aligned((HEADER + name + event_type + metadata + data) as u64)
+}
+
+fn narrow(length: usize) -> u16 {
+    u16::try_from(length).expect("names are bounded by their checks")
+}
+
+/// The checksum of a frame without its second four bytes, bound to its segment and its place.
+fn checksum(frame: &[u8], salt: u32, offset: u64) -> u32 {
+    let place = crc32c::crc32c_append(salt, &offset.to_le_bytes());
+    crc32c::crc32c_append(crc32c::crc32c_append(place, &frame[..4]), &frame[8..])
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The length is zero: nothing was written here.
+    Nothing,
+    /// The frame is longer than what is there.
+    Cut,
+    /// The numbers of the header contradict each other.
+    Shape,
+    Checksum,
+}
+
+impl Fault {
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Fault::Nothing => "there is no frame where one should begin",
+            Fault::Cut => "the frame ends before its length",
+            Fault::Shape => "the header of the frame makes no sense",
+            Fault::Checksum => "the checksum does not fit",
+        }
+    }
+}
+
+/// The header of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub kind: Kind,
+    pub flags: u8,
+    pub synced: u64,
+    pub position: u64,
+    pub revision: u64,
+    pub created: i64,
+    pub id: [u8; 16],
+    /// The bytes of the frame, with the padding.
+    pub size: u64,
+    length: usize,
+    name: usize,
+    event_type: usize,
+    metadata: usize,
+}
+
+impl Head {
+    /// Reads the header at the beginning of `bytes`, without believing it: the checksum is not checked.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        if bytes.len() < 4 {
+            return Err(Fault::Cut);
+        }
+        let length = le!(u32, bytes, 0) as usize;
+        if length == 0 {
+            return Err(Fault::Nothing);
+        }
+        if bytes.len() < HEADER {
+            return Err(Fault::Cut);
+        }
+        let kind = match bytes[8] {
+            1 => Kind::Event,
+            2 => Kind::Document,
+            3 => Kind::DocumentRemoval,
+            _ => return Err(Fault::Shape),
+        };
+        let head = Head {
+            kind,
+            flags: bytes[9],
+            synced: unpacked(le!(u32, bytes, 12)),
+            position: le!(u64, bytes, 16),
+            revision: le!(u64, bytes, 24),
+            created: le!(i64, bytes, 32),
+            id: le!(u128, bytes, 40).to_le_bytes(),
+            size: aligned(length as u64),
+            length,
+            name: le!(u16, bytes, 10) as usize,
+            event_type: le!(u16, bytes, 56) as usize,
+            metadata: le!(u32, bytes, 60) as usize,
+        };
+        let fits = HEADER + head.name + head.event_type + head.metadata <= length;
+        if fits && head.size <= MAX_FRAME { Ok(head) } else { Err(Fault::Shape) }
+    }
+
+    /// Reads and checks the frame at the beginning of `bytes`, which stands at `offset` of its segment.
+    pub(crate) fn check(bytes: &[u8], salt: u32, offset: u64) -> Result<Self, Fault> {
+        let head = Head::parse(bytes)?;
+        let frame = bytes.get(..index(head.size)).ok_or(Fault::Cut)?;
+        if checksum(frame, salt, offset) == le!(u32, frame, 4) { Ok(head) } else { Err(Fault::Checksum) }
+    }
+
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The name of the stream, or the key of the document.
+    pub(crate) fn name<'a>(&self, frame: &'a [u8]) -> &'a str {
+        text(&frame[HEADER..HEADER + self.name])
+    }
+
+    pub(crate) fn event_type<'a>(&self, frame: &'a [u8]) -> &'a str {
+        let start = HEADER + self.name;
+        text(&frame[start..start + self.event_type])
+    }
+
+    /// Where the metadata stands in the frame.
+    pub(crate) const fn metadata(&self) -> std::ops::Range<usize> {
+        let start = HEADER + self.name + self.event_type;
+        start..start + self.metadata
+    }
+
+    /// Where the data, or the content of the document, stands in the frame.
+    pub(crate) const fn data(&self) -> std::ops::Range<usize> {
+        self.metadata().end..self.length
+    }
+}
+
+/// Names were text when they were written, and the checksum says that they are what was written.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(name: &str, event_type: &str, metadata: &[u8], data: &[u8], offset: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let content = Content {
+            kind: Kind::Event,
+            flags: LAST,
+            synced: offset,
+            position: 7,
+            revision: 3,
+            created: -5,
+            id: [9; 16],
+            name,
+            event_type,
+            metadata,
+            data,
+        };
+        content.encode(&mut bytes, 1, offset);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(
+            name in "[a-z]{1,80}", event_type in "[A-Za-z]{1,80}",
+            metadata: Vec<u8>, data: Vec<u8>, place in 0..1_000_000_u64,
+        ) {
+            let bytes = encoded(&name, &event_type, &metadata, &data, place * 8);
+            let head = Head::check(&bytes, 1, place * 8).unwrap();
+            prop_assert_eq!(head.size, bytes.len() as u64);
+            prop_assert_eq!(head.name(&bytes), name);
+            prop_assert_eq!(head.event_type(&bytes), event_type);
+            prop_assert_eq!(&bytes[head.metadata()], metadata);
+            prop_assert_eq!(&bytes[head.data()], data);
+            prop_assert_eq!((head.position, head.revision, head.created), (7, 3, -5));
+            prop_assert_eq!((head.synced, head.id), (place * 8, [9; 16]));
+        }
+
+        #[test]
+        fn a_frame_with_a_flipped_bit_is_no_frame(data: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8) {
+            let mut bytes = encoded("account-1", "Created", b"{}", &data, 64);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert!(Head::check(&bytes, 1, 64).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_refused_without_a_panic(bytes: Vec<u8>) {
+            prop_assert!(Head::check(&bytes, 1, 64).is_err());
+        }
+    }
+
+    #[test]
+    fn a_frame_in_another_place_or_segment_is_no_frame() {
+        let bytes = encoded("account-1", "Created", b"", b"{}", 64);
+        assert_eq!(Head::check(&bytes, 1, 72), Err(Fault::Checksum));
+        assert_eq!(Head::check(&bytes, 2, 64), Err(Fault::Checksum));
+    }
+}

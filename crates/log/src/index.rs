@@ -1,0 +1,173 @@
+//! The index of one part of the log: where the events of a stream, the event at a position, and the newest
+//! version of a document stand.
+//!
+//! An index is a function of the frames it covers, and can be built from them again at any time.
+
+pub(crate) mod dictionary;
+pub(crate) mod memory;
+
+use std::ops::Range;
+
+use engine_store::Direction;
+use parking_lot::RwLock;
+
+use crate::{error::Trouble, units::le};
+use dictionary::Kinds;
+use memory::MemoryIndex;
+
+/// The index of one part.
+#[derive(Debug)]
+pub(crate) enum Index {
+    /// Of what was written lately. Grows at its end while it is read.
+    Memory(Box<RwLock<MemoryIndex>>),
+}
+
+/// The events of one stream in one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub first: u64,
+    pub count: u64,
+    pub tombstoned: bool,
+    /// Where the newest of them stands.
+    pub last_offset: u64,
+}
+
+impl Span {
+    pub(crate) const fn last(&self) -> u64 {
+        self.first + self.count - 1
+    }
+}
+
+/// The newest that a part knows of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DocumentEntry {
+    pub version: u64,
+    pub offset: u64,
+    pub removed: bool,
+}
+
+/// A search for events of certain kinds.
+#[derive(Debug, Clone)]
+pub(crate) struct Search<'a> {
+    pub kinds: &'a Kinds,
+    /// The positions that are looked at.
+    pub positions: Range<u64>,
+    pub direction: Direction,
+    /// How many are wanted.
+    pub limit: usize,
+}
+
+/// What a search found, in its direction.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Positions and offsets.
+    pub events: Vec<(u64, u64)>,
+    /// How many positions were looked at.
+    pub seen: u64,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the index on disk, which comes next, can fail
+impl Index {
+    pub(crate) fn memory(index: MemoryIndex) -> Self {
+        Index::Memory(Box::new(RwLock::new(index)))
+    }
+
+    /// How many events there are.
+    pub(crate) fn events(&self) -> u64 {
+        match self {
+            Index::Memory(memory) => memory.read().events(),
+        }
+    }
+
+    /// The offset behind the last frame.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Index::Memory(memory) => memory.read().end(),
+        }
+    }
+
+    pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().stream(name)),
+        }
+    }
+
+    /// The offsets of a stream's events. The revisions are within its span.
+    pub(crate) fn stream_offsets(&self, name: &str, revisions: Range<u64>) -> Result<Vec<u64>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().stream_offsets(name, revisions)),
+        }
+    }
+
+    /// The offset of the event at a position, and where the part ends for an event that is not there.
+    pub(crate) fn offset(&self, position: u64) -> Result<u64, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().offset(position)),
+        }
+    }
+
+    pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().document(key)),
+        }
+    }
+
+    /// Which kinds of events may pass a filter.
+    pub(crate) fn kinds(&self, filter: &engine_store::Filter) -> Kinds {
+        match self {
+            Index::Memory(memory) => memory.read().dictionary.kinds(filter),
+        }
+    }
+
+    pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().search(search)),
+        }
+    }
+
+    /// Names of streams and their last revisions, in order, from `from` on (or behind it), at most `limit`.
+    pub(crate) fn names(
+        &self,
+        from: &str,
+        behind: bool,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().names(from, behind, limit)),
+        }
+    }
+
+    /// Keys of documents, in order, from `from` on (or behind it), at most `limit`, and whether removed.
+    pub(crate) fn keys(
+        &self,
+        from: &str,
+        behind: bool,
+        limit: usize,
+    ) -> Result<Vec<(String, bool)>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().keys(from, behind, limit)),
+        }
+    }
+
+    /// How often each kind occurs; absent where there are more kinds than are told apart.
+    pub(crate) fn counts(&self) -> Option<Vec<dictionary::Count>> {
+        match self {
+            Index::Memory(memory) => memory.read().dictionary.counts(),
+        }
+    }
+
+    /// The shortened ids of the newest events, oldest first, at most `limit`.
+    pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
+        match self {
+            Index::Memory(memory) => Ok(memory.read().newest_ids(limit)),
+        }
+    }
+}
+
+/// Shortens an event id in a stream to what an index keeps of it: the same id in another stream is another.
+pub(crate) fn short_id(stream: &str, id: [u8; 16]) -> u64 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let (low, high) = (le!(u64, id, 0), le!(u64, id, 8));
+    let stream = u64::from(crc32c::crc32c(stream.as_bytes())) << 16;
+    (low.wrapping_mul(ODD).rotate_left(32) ^ high ^ stream).wrapping_mul(ODD)
+}

@@ -1,0 +1,48 @@
+//! The embedded durable event store: a segmented, checksummed, append-only log with group commit.
+//!
+//! [`LogStore`] is an [`engine_store::EventStore`] over one directory, for one process. What it answered is
+//! on disk, unless an append asked for less; what is half written when the power fails was never there; and
+//! what the disk damages is told, never returned as data.
+//!
+//! ```
+//! use engine_log::{LogOptions, LogStore};
+//! use engine_store::{AppendRequest, EventStore, NewEvent, ReadStream};
+//! use engine_types::{ExpectedRevision, StreamName};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path().join("events");
+//! let store = LogStore::open(&directory, LogOptions::default())?;
+//! let stream = StreamName::new("account-jsdf")?;
+//! let created = NewEvent::json(uuid::Uuid::now_v7(), "AccountCreated", &serde_json::json!({}))?;
+//! store.append(AppendRequest::to(stream.clone(), ExpectedRevision::NoStream, vec![created])).await?;
+//! store.close().await?;
+//!
+//! let store = LogStore::open(&directory, LogOptions::default())?;
+//! assert_eq!(store.read_stream(ReadStream::forwards(stream)).await?.events.len(), 1);
+//! # Ok(()) }
+//! ```
+
+mod catalog;
+mod closing;
+mod decode;
+pub mod disk;
+mod error;
+mod frame;
+mod index;
+mod opening;
+mod options;
+mod read;
+mod recovery;
+mod scan;
+mod segment;
+mod shared;
+mod store;
+mod store_file;
+mod units;
+mod view;
+mod writer;
+
+pub use error::OpenError;
+pub use options::LogOptions;
+pub use store::LogStore;

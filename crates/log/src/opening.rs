@@ -1,0 +1,257 @@
+//! Opening a store: what is in the directory, is it whole, and where does it end.
+
+use std::{collections::VecDeque, io, sync::Arc};
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{
+    disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED},
+    error::OpenError,
+    index::{Index, memory::MemoryIndex},
+    options::LogOptions,
+    recovery,
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader},
+    shared::Shared,
+    store_file::{self, CLEAN, CleanMark, LOCK, STORE},
+    view::Part,
+    writer::{Writer, queue::Queue, recent::RecentIds, tail::Tail},
+};
+
+/// A store that is open: what its handles share, and the writer, which does not run yet.
+pub(crate) struct Opened {
+    pub shared: Arc<Shared>,
+    pub writer: Writer,
+}
+
+/// Opens the store in a directory, and creates it where there is nothing.
+pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, OpenError> {
+    let options = options.held_in_limits();
+    let at = |error| OpenError::io(disk.place(), error);
+    disk.create().map_err(at)?;
+    let found = Found::look(&*disk)?;
+    found.refuse_strangers(&*disk)?;
+    let lock = lock(&*disk, Lock::Exclusive)?;
+    let found = Found::look(&*disk)?;
+    let store = if found.has_store { read_store(&*disk)? } else { create_store(&*disk, &found)? };
+    let found = Found::look(&*disk)?;
+    for name in &found.unfinished {
+        disk.remove(name).map_err(at)?;
+    }
+    let mark = if found.is_clean { Some(read_mark(&*disk, store)?) } else { None };
+    let segments = open_segments(&*disk, &found.segments, store)?;
+    let parts = open_parts(segments, mark.as_ref())?;
+    if mark.is_some() {
+        disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
+    }
+    assemble(disk, options, lock, parts)
+}
+
+fn assemble(
+    disk: Arc<dyn Disk>,
+    options: LogOptions,
+    lock: Box<dyn Held>,
+    parts: Vec<Arc<Part>>,
+) -> Result<Opened, OpenError> {
+    let last = parts.last().expect("a store has at least one segment");
+    let end = last.index.end();
+    let tail = Tail {
+        disk,
+        segment: last.segment.clone(),
+        end,
+        synced: end,
+        reserved: last.segment.len()?,
+        step: options.reserve_bytes,
+    };
+    let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, &options)?);
+    let queue = Arc::new(Queue::new(options.queue_bytes));
+    info!(segments = parts.len(), events = last.next_position(), "the store is open");
+    let shared = Arc::new(Shared::new(parts, options));
+    let writer = Writer {
+        shared: shared.clone(),
+        queue,
+        wake: tokio::sync::watch::Sender::new(0),
+        tail,
+        recent,
+        poison: None,
+        finished_segment: false,
+        dirty_since: None,
+        _lock: lock,
+    };
+    Ok(Opened { shared, writer })
+}
+
+/// What is in the directory.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub has_store: bool,
+    pub is_clean: bool,
+    /// The names of the segments, in order.
+    pub segments: Vec<String>,
+    /// Files that were not finished when the process ended.
+    pub unfinished: Vec<String>,
+    /// What a store has not.
+    pub strangers: Vec<String>,
+}
+
+impl Found {
+    pub(crate) fn look(disk: &dyn Disk) -> Result<Self, OpenError> {
+        let mut found = Found::default();
+        for name in disk.list().map_err(|error| OpenError::io(disk.place(), error))? {
+            match name.as_str() {
+                STORE => found.has_store = true,
+                CLEAN => found.is_clean = true,
+                LOCK | "lost+found" => {}
+                _ if name.ends_with(UNFINISHED) => found.unfinished.push(name),
+                _ if Segment::parse_name(&name).is_some() => found.segments.push(name),
+                _ => found.strangers.push(name),
+            }
+        }
+        found.segments.sort();
+        Ok(found)
+    }
+
+    /// Refuses a directory that holds something else.
+    pub(crate) fn refuse_strangers(&self, disk: &dyn Disk) -> Result<(), OpenError> {
+        let began = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
+        if self.has_store {
+            return Ok(());
+        }
+        let lost = if began { None } else { self.segments.first() };
+        match self.strangers.first().or(lost) {
+            None => Ok(()),
+            Some(found) => {
+                Err(OpenError::NotAStore { directory: disk.place().to_owned(), found: found.clone() })
+            }
+        }
+    }
+}
+
+/// Takes the lock of the directory.
+pub(crate) fn lock(disk: &dyn Disk, how: Lock) -> Result<Box<dyn Held>, OpenError> {
+    disk.lock(LOCK, how).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::Locked { directory: disk.place().to_owned(), holder },
+        LockError::Io(error) => OpenError::io(disk.place(), error),
+    })
+}
+
+pub(crate) fn read_store(disk: &dyn Disk) -> Result<Uuid, OpenError> {
+    let path = disk.place().join(STORE);
+    let bytes = disk::read_small(disk, STORE).map_err(|error| OpenError::io(&path, error))?;
+    store_file::decode_store(&bytes, &path)
+}
+
+/// Makes a new store. The file `store` comes last: without it there never was a store.
+fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
+    let store = Uuid::now_v7();
+    let create = || {
+        for name in &found.segments {
+            disk.remove(name)?;
+        }
+        let unfinished = format!("{STORE}{UNFINISHED}");
+        let file = disk.open(&unfinished, Mode::Create)?;
+        disk::write_full(&*file, &store_file::encode_store(store), 0)?;
+        file.sync()?;
+        disk.sync()
+    };
+    create().map_err(|error: io::Error| OpenError::io(disk.place(), error))?;
+    let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0 };
+    Segment::create(disk, header)?;
+    disk::write_small(disk, STORE, &store_file::encode_store(store))
+        .map_err(|error| OpenError::io(disk.place(), error))?;
+    Ok(store)
+}
+
+pub(crate) fn read_mark(disk: &dyn Disk, store: Uuid) -> Result<CleanMark, OpenError> {
+    let path = disk.place().join(CLEAN);
+    let bytes = disk::read_small(disk, CLEAN).map_err(|error| OpenError::io(&path, error))?;
+    let mark = CleanMark::decode(&bytes, &path)?;
+    if mark.store == store {
+        Ok(mark)
+    } else {
+        let fault = "the file belongs to another store".to_owned();
+        Err(OpenError::Corrupt { file: path, offset: 0, fault })
+    }
+}
+
+/// Opens all segments and checks that they follow one another.
+pub(crate) fn open_segments(
+    disk: &dyn Disk,
+    names: &[String],
+    store: Uuid,
+) -> Result<VecDeque<Segment>, OpenError> {
+    let mut segments: VecDeque<Segment> = VecDeque::new();
+    for (number, name) in names.iter().enumerate() {
+        let mode = if number + 1 == names.len() { Mode::Write } else { Mode::Read };
+        let segment = Segment::open(disk, name, mode, store)?;
+        let previous = segments.back().map_or(Ok(0), Segment::len)?;
+        let corrupt = |fault: &str| {
+            Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault: fault.to_owned() })
+        };
+        if segment.header.number != number as u64 {
+            return corrupt(&format!("segment {number}, which comes before this one, is missing"));
+        }
+        if segment.header.previous_length != previous {
+            return corrupt("the segment before this one has not the length that it had");
+        }
+        segments.push_back(segment);
+    }
+    if segments.is_empty() {
+        let fault = "all segments are missing".to_owned();
+        return Err(OpenError::Corrupt { file: disk.place().to_owned(), offset: 0, fault });
+    }
+    Ok(segments)
+}
+
+/// Indexes all segments. The last one may end in what was half written.
+fn open_parts(
+    mut segments: VecDeque<Segment>,
+    mark: Option<&CleanMark>,
+) -> Result<Vec<Arc<Part>>, OpenError> {
+    let mut parts = Vec::new();
+    let mut next_position = 0;
+    while let Some(segment) = segments.pop_front() {
+        if segment.header.first_position != next_position {
+            let fault = format!("events from position {next_position} on are missing before this segment");
+            return Err(OpenError::Corrupt { file: segment.path, offset: 0, fault });
+        }
+        let memory = MemoryIndex::starting(next_position, SEGMENT_HEADER);
+        let index = if !segments.is_empty() {
+            recovery::index_whole(&segment, memory, segment.len()?)?
+        } else if let Some(mark) = mark {
+            recovery::check_mark(&segment, mark)?;
+            recovery::index_whole(&segment, memory, mark.length)?
+        } else {
+            recovery::recover(&segment, memory)?
+        };
+        next_position += index.events();
+        let first_position = segment.header.first_position;
+        let index = Index::memory(index);
+        parts.push(Arc::new(Part {
+            segment: Arc::new(segment),
+            first_position,
+            begin: SEGMENT_HEADER,
+            index,
+        }));
+    }
+    if let Some(mark) = mark.filter(|mark| mark.next_position != next_position) {
+        warn!(marked = mark.next_position, found = next_position, "the clean mark and the log disagree");
+    }
+    Ok(parts)
+}
+
+/// The ids of the newest events, as many as are remembered.
+fn newest_ids(parts: &[Arc<Part>], options: &LogOptions) -> Result<Vec<u64>, OpenError> {
+    let mut pieces = Vec::new();
+    let mut wanted = options.remembered_ids;
+    for part in parts.iter().rev() {
+        if wanted == 0 {
+            break;
+        }
+        let ids = part.index.newest_ids(wanted)?;
+        wanted -= ids.len();
+        pieces.push(ids);
+    }
+    pieces.reverse();
+    Ok(pieces.concat())
+}

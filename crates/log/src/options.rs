@@ -1,0 +1,83 @@
+//! How a store is opened.
+
+use std::{sync::Arc, time::Duration};
+
+use engine_store::{Clock, SystemClock};
+
+/// How a store is opened. All that grows has a bound here.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LogOptions {
+    /// A segment is full at so many bytes: 256 MiB. Held between 64 KiB and 16 GiB. An append is never
+    /// split, so that a larger one makes a larger segment.
+    pub segment_bytes: u64,
+    /// A segment is full when it names so many streams and documents: 250,000. Bounds the memory of the index
+    /// of the segment that is written.
+    pub segment_names: usize,
+    /// Room is reserved on the disk in steps of so many bytes: 16 MiB.
+    pub reserve_bytes: u64,
+    /// Appends are committed together up to so many bytes: 8 MiB. A larger append goes alone.
+    pub batch_bytes: usize,
+    /// Appends are committed together up to so many: 4,096.
+    pub batch_appends: usize,
+    /// Appends wait in memory up to so many bytes, each counted with 1 KiB more: 128 MiB. At least 80 MiB,
+    /// so that the largest append finds room. Behind that, callers wait.
+    pub queue_bytes: usize,
+    /// What was appended with `Durability::Buffered` is synced after this time: 100 ms.
+    pub buffered_sync: Duration,
+    /// So many of the newest event ids are remembered to recognise an append that is repeated with
+    /// `ExpectedRevision::Any`: 1,000,000. An exact expectation recognises all events for ever.
+    pub remembered_ids: usize,
+    /// A page ends early when its events reach so many bytes: 32 MiB.
+    pub page_bytes: u64,
+    /// A filtered page ends early when so many events were looked at: 1,000,000.
+    pub page_scan: u64,
+    /// Tells when events were accepted, and which are too old to be read.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        LogOptions {
+            segment_bytes: 256 << 20,
+            segment_names: 250_000,
+            reserve_bytes: 16 << 20,
+            batch_bytes: 8 << 20,
+            batch_appends: 4_096,
+            queue_bytes: 128 << 20,
+            buffered_sync: Duration::from_millis(100),
+            remembered_ids: 1_000_000,
+            page_bytes: 32 << 20,
+            page_scan: 1_000_000,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl LogOptions {
+    /// Reads this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Fills segments up to so many bytes.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// The options within their limits.
+    pub(crate) fn held_in_limits(mut self) -> Self {
+        self.segment_bytes = self.segment_bytes.clamp(64 << 10, 16 << 30);
+        self.segment_names = self.segment_names.max(1);
+        self.reserve_bytes = self.reserve_bytes.clamp(4 << 10, 1 << 30);
+        self.batch_appends = self.batch_appends.max(1);
+        self.queue_bytes = self.queue_bytes.clamp(80 << 20, 1 << 40);
+        self.page_bytes = self.page_bytes.max(1);
+        self.page_scan = self.page_scan.max(1);
+        self
+    }
+}

@@ -1,0 +1,185 @@
+//! What can be read at one moment: the parts of the log, oldest first, and what is known of a stream.
+//!
+//! A view stays whole while the writer goes on: parts are never changed, but the last one grows at its end.
+
+use std::sync::Arc;
+
+use engine_store::{Document, StreamMetadata, concurrency::StreamState};
+use engine_types::{CurrentRevision, Revision, StreamName};
+
+use crate::{
+    error::Trouble,
+    index::{DocumentEntry, Index, Span},
+    segment::Segment,
+};
+
+/// A run of frames in one segment, and its index.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub segment: Arc<Segment>,
+    pub first_position: u64,
+    /// The offset of the first frame.
+    pub begin: u64,
+    pub index: Index,
+}
+
+impl Part {
+    /// The position behind the last event.
+    pub(crate) fn next_position(&self) -> u64 {
+        self.first_position + self.index.events()
+    }
+
+    /// How long a frame of this part typically is.
+    pub(crate) fn typical_frame(&self) -> u64 {
+        (self.index.end() / self.index.events().max(1)).clamp(256, 64 << 10)
+    }
+}
+
+/// All parts, oldest first. The last is the one that is written.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub parts: Arc<Vec<Arc<Part>>>,
+}
+
+/// The newest events of a stream: in which part, and which.
+pub(crate) type Newest = Option<(usize, Span)>;
+
+/// What is known of a stream, all of it at one moment.
+#[derive(Debug)]
+pub(crate) struct StreamView {
+    pub newest: Newest,
+    pub tombstoned: bool,
+    /// What its metadata stream says.
+    pub metadata: StreamMetadata,
+    pub metadata_revision: CurrentRevision,
+}
+
+impl StreamView {
+    pub(crate) fn current(&self) -> CurrentRevision {
+        current(&self.newest)
+    }
+
+    pub(crate) fn state(&self) -> StreamState {
+        StreamState {
+            current: self.current(),
+            tombstoned: self.tombstoned,
+            deleted: self.metadata.is_deleted(),
+        }
+    }
+}
+
+pub(crate) fn current(newest: &Newest) -> CurrentRevision {
+    newest.map(|(_, span)| Revision(span.last())).into()
+}
+
+impl View {
+    /// The part that is written.
+    pub(crate) fn written(&self) -> &Arc<Part> {
+        self.parts.last().expect("a store has at least one segment")
+    }
+
+    /// The position behind the last event.
+    pub(crate) fn next_position(&self) -> u64 {
+        self.written().next_position()
+    }
+
+    /// The part that holds the event at a position, or would.
+    pub(crate) fn part_of(&self, position: u64) -> usize {
+        self.parts.partition_point(|part| part.first_position <= position).saturating_sub(1)
+    }
+
+    /// The newest events of streams, all at one moment.
+    pub(crate) fn newest<const N: usize>(&self, names: [&str; N]) -> Result<[Newest; N], Trouble> {
+        let last = self.parts.len() - 1;
+        let mut newest: [Newest; N] = [None; N];
+        let Index::Memory(memory) = &self.parts[last].index;
+        {
+            let memory = memory.read();
+            for (newest, name) in newest.iter_mut().zip(names) {
+                *newest = memory.stream(name).map(|span| (last, span));
+            }
+        }
+        for (newest, name) in newest.iter_mut().zip(names) {
+            if newest.is_none() && !name.is_empty() {
+                *newest = self.newest_below(last, name)?;
+            }
+        }
+        Ok(newest)
+    }
+
+    /// The newest events of a stream in the parts before `part`.
+    fn newest_below(&self, part: usize, name: &str) -> Result<Newest, Trouble> {
+        for part in (0..part).rev() {
+            if let Some(span) = self.parts[part].index.stream(name)? {
+                return Ok(Some((part, span)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the revisions from `first` on stand, oldest first: for each part the events of the stream in it.
+    pub(crate) fn spans(
+        &self,
+        name: &str,
+        newest: (usize, Span),
+        first: u64,
+    ) -> Result<Vec<(usize, Span)>, Trouble> {
+        let mut spans = vec![newest];
+        let (mut part, mut span) = newest;
+        while span.first > first {
+            let Some(older) = self.newest_below(part, name)? else { break };
+            (part, span) = older;
+            spans.push(older);
+        }
+        spans.reverse();
+        Ok(spans)
+    }
+
+    /// What is known of a stream.
+    pub(crate) fn stream(&self, name: &StreamName) -> Result<StreamView, Trouble> {
+        let metadata_stream = name.metadata_stream();
+        let described = name.described_stream();
+        let described = described.as_ref().map_or("", StreamName::as_str);
+        let [newest, metadata, described] =
+            self.newest([name.as_str(), metadata_stream.as_str(), described])?;
+        let tombstoned = |newest: &Newest| newest.is_some_and(|(_, span)| span.tombstoned);
+        Ok(StreamView {
+            newest,
+            tombstoned: tombstoned(&newest) || tombstoned(&described),
+            metadata: metadata
+                .map_or_else(|| Ok(StreamMetadata::default()), |(part, span)| self.metadata(part, &span))?,
+            metadata_revision: current(&metadata),
+        })
+    }
+
+    /// Reads the newest event of a metadata stream.
+    fn metadata(&self, part: usize, span: &Span) -> Result<StreamMetadata, Trouble> {
+        let part = &self.parts[part];
+        let (head, frame) = part.segment.frame(span.last_offset, part.index.end(), part.typical_frame())?;
+        Ok(StreamMetadata::from_json(&frame[head.data()]))
+    }
+
+    /// The newest of a document, and the part where it stands.
+    pub(crate) fn document_entry(&self, key: &str) -> Result<Option<(usize, DocumentEntry)>, Trouble> {
+        for (number, part) in self.parts.iter().enumerate().rev() {
+            if let Some(entry) = part.index.document(key)? {
+                return Ok((!entry.removed).then_some((number, entry)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn document(&self, key: &str) -> Result<Option<Document>, Trouble> {
+        let Some((part, entry)) = self.document_entry(key)? else { return Ok(None) };
+        let part = &self.parts[part];
+        let (head, frame) = part.segment.frame(entry.offset, part.index.end(), part.typical_frame())?;
+        if head.name(&frame) != key || head.revision != entry.version {
+            return Err(Trouble::damage(
+                &part.segment.path,
+                entry.offset,
+                "the index points to another document",
+            ));
+        }
+        Ok(Some(Document { version: entry.version, content: frame.slice(head.data()) }))
+    }
+}

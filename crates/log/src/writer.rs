@@ -1,0 +1,303 @@
+//! The one writer: a thread that takes what is queued, decides, writes once, syncs once, publishes once, and
+//! then answers.
+//!
+//! Nothing is retried here. A write or sync that failed leaves the writer poisoned: what the disk holds is
+//! then known only to the next recovery.
+
+mod answer;
+mod batch;
+mod plan;
+pub(crate) mod queue;
+pub(crate) mod recent;
+pub(crate) mod tail;
+
+use std::{collections::VecDeque, io, sync::Arc, time::Instant};
+
+use engine_store::{AppendError, Durability};
+use tokio::sync::watch;
+
+use crate::{
+    disk::Held,
+    index::{Index, memory::MemoryIndex},
+    segment::SEGMENT_HEADER,
+    shared::Shared,
+    view::Part,
+};
+use answer::{Answer, Failure};
+use batch::Batch;
+use plan::{Known, Plan};
+use queue::{Drained, Job, Queue};
+use recent::RecentIds;
+use tail::{Tail, WriteFailure};
+
+/// The writer and all that only it may touch.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub shared: Arc<Shared>,
+    pub queue: Arc<Queue>,
+    pub wake: watch::Sender<u64>,
+    pub tail: Tail,
+    pub recent: RecentIds,
+    /// Why nothing can be written any more.
+    pub poison: Option<Arc<str>>,
+    /// Whether the segment is finished, and the next frame must go to a new one.
+    pub finished_segment: bool,
+    /// Since when something waits to be synced.
+    pub dirty_since: Option<Instant>,
+    /// Kept until the end, so that no other process writes here.
+    pub _lock: Box<dyn Held>,
+}
+
+impl Writer {
+    /// Works until the queue is closed and empty; then leaves the store in order.
+    pub(crate) fn run(mut self) -> Result<(), AppendError> {
+        let mut jobs = VecDeque::new();
+        loop {
+            let patience = self
+                .dirty_since
+                .map(|since| self.shared.options.buffered_sync.saturating_sub(since.elapsed()));
+            if patience.is_some_and(|patience| patience.is_zero()) {
+                self.sync_buffered();
+                continue;
+            }
+            if jobs.is_empty() {
+                match self.queue.drain(&mut jobs, patience) {
+                    Drained::Jobs => {}
+                    Drained::Nothing => continue,
+                    Drained::Closed => break,
+                }
+            }
+            self.commit_together(&mut jobs);
+        }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Result<(), AppendError> {
+        self.shared.close();
+        if let Some(why) = &self.poison {
+            return Err(AppendError::unavailable(why.to_string()));
+        }
+        let closed = self.tail.cut().map_err(|error| lost(&error));
+        if let Err(why) = closed {
+            return Err(AppendError::OutcomeUnknown(why.into()));
+        }
+        crate::closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| {
+            AppendError::unavailable(format!("the store was closed, but not marked as closed: {error}"))
+        })
+    }
+
+    /// Commits jobs together, as many as fit.
+    fn commit_together(&mut self, jobs: &mut VecDeque<Job>) {
+        let mut batch = self.batch();
+        let limit = self.shared.options.batch_bytes;
+        let mut bytes = 0;
+        let mut count = 0;
+        while let Some(job) = jobs.front()
+            && count < self.shared.options.batch_appends
+            && (count == 0 || bytes + job.bytes() <= limit)
+        {
+            bytes += job.bytes();
+            count += 1;
+            if let Some(job) = jobs.pop_front() {
+                self.plan(job, &mut batch);
+            }
+        }
+        // Everybody who is concerned has been told.
+        let _told = self.commit(batch);
+    }
+
+    fn batch(&self) -> Batch {
+        let next_position = self.shared.view().next_position();
+        Batch::new(&self.tail.segment, self.tail.end, self.tail.synced, next_position)
+    }
+
+    /// Decides about a job and adds what is to be written to the batch.
+    fn plan(&mut self, job: Job, batch: &mut Batch) {
+        match job {
+            Job::Append(request, reply) => {
+                let durability = request.durability;
+                let planned = self.known(batch, |known| known.append(request));
+                let result = planned.and_then(|plan| self.carry_out(plan, durability, batch));
+                batch.answers.push(Answer::Appended(reply, result));
+            }
+            Job::Delete(stream, expected, mode, reply) => {
+                let planned = self.known(batch, |known| known.delete(&stream, expected, mode));
+                let result = planned.and_then(|plan| self.carry_out(plan, Durability::Synced, batch));
+                batch.answers.push(Answer::Deleted(reply, result.map(drop)));
+            }
+            Job::Save(key, expected, content, reply) => {
+                let actual = self.known(batch, |known| known.document_version(key.as_str()));
+                let result = actual.and_then(|actual| {
+                    if !expected.accepts(actual) {
+                        return Err(AppendError::DocumentConflict { key: key.clone(), expected, actual });
+                    }
+                    self.write_document(key.as_str(), actual + 1, Some(&content), batch)?;
+                    Ok(actual + 1)
+                });
+                batch.wants_sync = true;
+                batch.answers.push(Answer::Saved(reply, result));
+            }
+            Job::Remove(key, reply) => {
+                let actual = self.known(batch, |known| known.document_version(key.as_str()));
+                let result = actual.and_then(|actual| match actual {
+                    0 => Ok(()),
+                    version => self.write_document(key.as_str(), version, None, batch),
+                });
+                batch.wants_sync = true;
+                batch.answers.push(Answer::Deleted(reply, result));
+            }
+        }
+    }
+
+    fn known<T>(
+        &self,
+        batch: &Batch,
+        decide: impl FnOnce(Known<'_>) -> Result<T, AppendError>,
+    ) -> Result<T, AppendError> {
+        if let Some(why) = &self.poison {
+            return Err(AppendError::unavailable(why.to_string()));
+        }
+        decide(Known { view: &self.shared.view(), batch, recent: &self.recent })
+    }
+
+    fn carry_out(
+        &mut self,
+        mut plan: Plan,
+        durability: Durability,
+        batch: &mut Batch,
+    ) -> Result<engine_store::Appended, AppendError> {
+        if !plan.writes.is_empty() {
+            self.make_room(plan.size(), batch)?;
+        }
+        batch.wants_sync |= durability == Durability::Synced;
+        let writes = std::mem::take(&mut plan.writes);
+        let first = batch.next_position();
+        batch.write(writes, self.shared.options.clock.now());
+        Ok(plan.answer(first))
+    }
+
+    fn write_document(
+        &mut self,
+        key: &str,
+        version: u64,
+        content: Option<&[u8]>,
+        batch: &mut Batch,
+    ) -> Result<(), AppendError> {
+        self.make_room(crate::frame::size(key.len(), 0, 0, content.map_or(0, <[u8]>::len)), batch)?;
+        batch.write_document(key, version, content, self.shared.options.clock.now());
+        Ok(())
+    }
+
+    /// Goes on in a new segment where this one cannot take so many bytes more.
+    fn make_room(&mut self, size: u64, batch: &mut Batch) -> Result<(), AppendError> {
+        let options = &self.shared.options;
+        let too_long = batch.end() > SEGMENT_HEADER && batch.end() + size > options.segment_bytes;
+        let too_many = batch.end() > SEGMENT_HEADER && self.shared.names_held() >= options.segment_names;
+        if !(too_long || too_many || self.finished_segment) {
+            return Ok(());
+        }
+        let full = std::mem::replace(batch, self.batch());
+        self.commit(full).map_err(|failure| failure.error())?;
+        let rolled = self.roll();
+        *batch = self.batch();
+        rolled.map_err(|failure| failure.error())
+    }
+
+    /// Finishes the segment and begins the next.
+    fn roll(&mut self) -> Result<(), Failure> {
+        if let Err(error) = self.tail.cut() {
+            return Err(self.poison_with(&lost(&error)));
+        }
+        self.finished_segment = true;
+        let next_position = self.shared.view().next_position();
+        if let Err(error) = self.tail.begin_segment(next_position) {
+            let full = matches!(&error, crate::error::Trouble::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
+            return Err(if full {
+                Failure::NotWritten(no_room().into())
+            } else {
+                let why = format!("a new segment could not be begun ({error}); open the store again");
+                self.poison_with(&why);
+                Failure::NotWritten(why.into())
+            });
+        }
+        self.finished_segment = false;
+        let index = MemoryIndex::starting(next_position, SEGMENT_HEADER);
+        self.shared.add_part(Part {
+            segment: self.tail.segment.clone(),
+            first_position: next_position,
+            begin: SEGMENT_HEADER,
+            index: Index::memory(index),
+        });
+        Ok(())
+    }
+
+    /// Writes, syncs, publishes and answers.
+    fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
+        let answers = std::mem::take(&mut batch.answers);
+        let result = self.make_durable(&batch);
+        if result.is_ok() && !batch.frames.is_empty() {
+            self.shared.publish(|index| batch.publish(index));
+            for entry in &batch.entries {
+                self.recent.add(entry.id);
+            }
+            if !batch.entries.is_empty() {
+                self.wake.send_modify(|count| *count += 1);
+            }
+        }
+        for answer in answers {
+            answer.send(result.as_ref().err());
+        }
+        result
+    }
+
+    fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {
+        if !batch.frames.is_empty() {
+            self.tail.write(&batch.frames).map_err(|failure| match failure {
+                WriteFailure::Undone(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    Failure::NotWritten(no_room().into())
+                }
+                WriteFailure::Undone(error) => {
+                    let why = lost(&error);
+                    self.poison_with(&why);
+                    Failure::NotWritten(why.into())
+                }
+                WriteFailure::Unknown(error) => self.poison_with(&lost(&error)),
+            })?;
+        }
+        if batch.wants_sync && self.tail.is_dirty() {
+            self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
+        }
+        self.dirty_since =
+            if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };
+        Ok(())
+    }
+
+    fn sync_buffered(&mut self) {
+        self.dirty_since = None;
+        if self.poison.is_none()
+            && self.tail.is_dirty()
+            && let Err(error) = self.tail.sync()
+        {
+            self.poison_with(&lost(&error));
+        }
+    }
+
+    /// Refuses all writes from now on.
+    fn poison_with(&mut self, why: &str) -> Failure {
+        tracing::error!("{why}");
+        let why: Arc<str> = why.into();
+        self.poison = Some(why.clone());
+        self.dirty_since = None;
+        Failure::Unknown(why)
+    }
+}
+
+fn lost(error: &io::Error) -> String {
+    format!(
+        "the disk failed ({error}); nothing more is written until the store is opened again, which recovers it"
+    )
+}
+
+fn no_room() -> String {
+    "the disk is full: make room, then try again".to_owned()
+}

@@ -1,0 +1,71 @@
+//! The ids of the newest events, to recognise an append that is repeated without an exact expectation.
+
+use std::collections::{HashMap, VecDeque};
+
+/// Where the newest event ids stand. Ids are shortened: whoever asks checks the event itself.
+#[derive(Debug)]
+pub(crate) struct RecentIds {
+    limit: usize,
+    positions: HashMap<u64, u64>,
+    /// The ids in the order of their positions, which follow one another.
+    order: VecDeque<u64>,
+    next_position: u64,
+}
+
+impl RecentIds {
+    /// Remembers up to `limit` ids of the events before `next_position`; `newest` are the last of them.
+    pub(crate) fn new(limit: usize, next_position: u64, newest: &[u64]) -> Self {
+        let first = next_position - newest.len() as u64;
+        let mut recent =
+            RecentIds { limit, positions: HashMap::new(), order: VecDeque::new(), next_position: first };
+        for id in newest {
+            recent.add(*id);
+        }
+        recent
+    }
+
+    /// Adds the id of the next event. One that is known already stays where it came first.
+    pub(crate) fn add(&mut self, id: u64) {
+        self.positions.entry(id).or_insert(self.next_position);
+        self.order.push_back(id);
+        self.next_position += 1;
+        if self.order.len() > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let position = self.next_position - 1 - self.order.len() as u64;
+            if self.positions.get(&oldest) == Some(&position) {
+                self.positions.remove(&oldest);
+            }
+        }
+    }
+
+    /// Where an event of this id may stand.
+    pub(crate) fn position(&self, id: u64) -> Option<u64> {
+        self.positions.get(&id).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_ids_are_remembered() {
+        let mut recent = RecentIds::new(2, 0, &[]);
+        for number in 0..4 {
+            recent.add(number);
+        }
+        let found: Vec<_> = (0..4).map(|number| recent.position(number)).collect();
+        assert_eq!(found, [None, None, Some(2), Some(3)]);
+        assert_eq!(recent.positions.len(), 2);
+    }
+
+    #[test]
+    fn an_id_that_came_again_is_remembered_where_it_came_first() {
+        let mut recent = RecentIds::new(3, 0, &[]);
+        for number in [7, 7, 8] {
+            recent.add(number);
+        }
+        assert_eq!(recent.position(7), Some(0));
+    }
+}
