@@ -40,9 +40,11 @@ mod shared;
 mod store;
 mod store_file;
 mod units;
+mod verify;
 mod view;
 mod writer;
 
 pub use error::OpenError;
 pub use options::LogOptions;
 pub use store::LogStore;
+pub use verify::{verify, verify_on};

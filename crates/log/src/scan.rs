@@ -51,16 +51,28 @@ pub(crate) fn proof_of_sync(
     to: u64,
     mark: u64,
 ) -> Result<Option<u64>, Trouble> {
+    find(segment, from, to, |head| head.synced > mark)
+}
+
+/// Finds the next whole frame in `from..to`.
+pub(crate) fn next_frame(segment: &Segment, from: u64, to: u64) -> Result<Option<u64>, Trouble> {
+    find(segment, from, to, |_| true)
+}
+
+fn find(
+    segment: &Segment,
+    from: u64,
+    to: u64,
+    wanted: impl Fn(&Head) -> bool,
+) -> Result<Option<u64>, Trouble> {
     let mut window = Window { segment, to, start: from, bytes: Bytes::new() };
     let mut offset = from.next_multiple_of(ALIGN);
     while offset + HEADER as u64 <= to {
         window.hold(offset, HEADER as u64)?;
-        if window.at(offset, 4) == [0; 4] {
-            offset += ALIGN;
-            continue;
-        }
-        let plausible = Head::parse(window.at(offset, HEADER as u64))
-            .is_ok_and(|head| head.synced > mark && head.synced <= offset && offset + head.size <= to);
+        let empty = window.at(offset, 4) == [0; 4];
+        let plausible = !empty
+            && Head::parse(window.at(offset, HEADER as u64))
+                .is_ok_and(|head| wanted(&head) && head.synced <= offset && offset + head.size <= to);
         if plausible && window.frame(offset)?.is_ok() {
             return Ok(Some(offset));
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
     EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription,
+    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport,
     document::MAX_DOCUMENT_BYTES,
     stream_metadata,
     subscribe::{Follow, Pages},
@@ -23,6 +23,7 @@ use crate::{
     opening::{self, Opened},
     options::LogOptions,
     shared::Shared,
+    verify,
     writer::queue::{Job, Queue, Reply},
 };
 
@@ -209,6 +210,13 @@ impl EventStore for LogStore {
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError> {
         catalog::documents(&self.handle.shared.open_view()?, prefix, after, limit)
+    }
+
+    async fn verify(
+        &self,
+        progress: &(dyn Fn(VerifyProgress) + Send + Sync),
+    ) -> Result<VerifyReport, ReadError> {
+        verify::verify_view(self.handle.shared.open_view()?, progress).await
     }
 
     fn properties(&self) -> Properties {

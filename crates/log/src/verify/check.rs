@@ -1,0 +1,169 @@
+//! A check while it runs.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    path::Path,
+};
+
+use engine_store::{Fault, VerifyProgress, VerifyReport};
+
+use crate::{
+    error::{OpenError, Trouble},
+    frame::{Head, Kind, LAST},
+    scan,
+    segment::Segment,
+};
+
+/// Progress is told after so many bytes.
+const STEP: u64 = 1024 * 1024;
+
+/// Where the frames of a segment end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// Exactly there.
+    At(u64),
+    /// There, or before in what was half written when the process ended.
+    MayBeTorn(u64),
+}
+
+pub(super) struct Check<'a> {
+    pub(super) total: u64,
+    done: u64,
+    told: u64,
+    progress: &'a dyn Fn(VerifyProgress),
+    report: VerifyReport,
+    hasher: RandomState,
+    /// The last revision of each stream, by the hash of its name.
+    revisions: HashMap<u64, u64>,
+    /// The documents that there are, by the hash of their key.
+    documents: HashSet<u64>,
+    /// The position of the next event, where that is known.
+    next_position: Option<u64>,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(progress: &'a dyn Fn(VerifyProgress)) -> Self {
+        Check {
+            total: 0,
+            done: 0,
+            told: 0,
+            progress,
+            report: VerifyReport::default(),
+            hasher: RandomState::new(),
+            revisions: HashMap::new(),
+            documents: HashSet::new(),
+            next_position: Some(0),
+        }
+    }
+
+    pub(super) fn report(mut self) -> VerifyReport {
+        self.report.documents = self.documents.len() as u64;
+        self.report.bytes = self.done;
+        (self.progress)(VerifyProgress { done: self.total.max(self.done), total: self.total });
+        self.report
+    }
+
+    pub(super) fn fault(&mut self, file: &Path, offset: u64, fault: &str) {
+        let place = format!("{} at offset {offset}", file.display());
+        let fault = format!("{fault}; keep a copy of the files, then restore a backup");
+        self.report.faults.push(Fault { place, fault });
+    }
+
+    /// Makes damage an entry of the report.
+    pub(super) fn or_fault<T>(&mut self, result: Result<T, OpenError>) -> Result<Option<T>, OpenError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(OpenError::Corrupt { file, offset, fault }) => {
+                self.fault(&file, offset, &fault);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks that a segment is the next, behind one of this length.
+    pub(super) fn follows(&mut self, segment: &Segment, number: u64, previous: u64) {
+        let header = segment.header;
+        if header.number != number {
+            self.fault(&segment.path, 0, "a segment before this one is missing");
+        }
+        if header.previous_length != previous {
+            self.fault(&segment.path, 0, "the segment before this one has not the length that it had");
+        }
+        if self.next_position.is_some_and(|next| next != header.first_position) {
+            self.fault(&segment.path, 0, "events before this segment are missing");
+        }
+        self.next_position = Some(header.first_position);
+    }
+
+    /// Checks the frames of a segment from `from` on.
+    pub(super) fn frames(&mut self, segment: &Segment, from: u64, end: End) -> Result<(), Trouble> {
+        self.report.segments += 1;
+        let (End::At(to) | End::MayBeTorn(to)) = end;
+        let before = self.done;
+        let mut offset = from;
+        let mut complete = from;
+        while offset < to {
+            let scanned = scan::frames(segment, offset, to, |offset, head, frame| {
+                self.frame(segment, offset, head, frame);
+                if head.is(LAST) {
+                    complete = offset + head.size;
+                }
+                self.tell(before + offset - from);
+                Ok(())
+            })?;
+            let Some(fault) = scanned.fault else { break };
+            let torn = matches!(end, End::MayBeTorn(_))
+                && scan::proof_of_sync(segment, scanned.end, to, complete)?.is_none();
+            if torn {
+                complete = to;
+                break;
+            }
+            self.fault(&segment.path, scanned.end, fault.as_str());
+            self.next_position = None;
+            offset = scan::next_frame(segment, scanned.end + 1, to)?.unwrap_or(to);
+            complete = offset;
+        }
+        if complete < to && matches!(end, End::At(_)) {
+            self.fault(&segment.path, complete, "the end of the append is missing");
+        }
+        self.done = before + to.saturating_sub(from);
+        self.tell(self.done);
+        Ok(())
+    }
+
+    fn tell(&mut self, done: u64) {
+        if done >= self.told + STEP {
+            self.told = done;
+            (self.progress)(VerifyProgress { done, total: self.total.max(done) });
+        }
+    }
+
+    fn frame(&mut self, segment: &Segment, offset: u64, head: &Head, frame: &[u8]) {
+        let hash = self.hasher.hash_one(head.name(frame));
+        if self.next_position.is_some_and(|next| next != head.position) {
+            self.fault(&segment.path, offset, "the position does not follow the one before");
+        }
+        self.next_position = Some(head.position);
+        match head.kind {
+            Kind::Event => {
+                self.report.events += 1;
+                self.next_position = Some(head.position + 1);
+                let expected = self.revisions.insert(hash, head.revision).map_or(0, |last| last + 1);
+                // Behind damage some revisions are lost, and nothing more can be said of that.
+                let lost = !self.report.faults.is_empty() && head.revision > expected;
+                if head.revision != expected && !lost {
+                    let fault = format!("revision {} does not follow the one before", head.revision);
+                    self.fault(&segment.path, offset, &fault);
+                }
+            }
+            Kind::Document => {
+                self.documents.insert(hash);
+            }
+            Kind::DocumentRemoval => {
+                self.documents.remove(&hash);
+            }
+        }
+    }
+}
