@@ -157,12 +157,14 @@ pub async fn a_closed_store_refuses_further_calls_and_ends_its_subscriptions(fix
     let all = SubscribeTo::All(SubscribeFrom::Start);
     let mut subscription = store.subscribe(all, Filter::domain()).await.unwrap();
     until_caught_up(&mut subscription).await;
+    let mut wait = Box::pin(subscription.next_event());
+    must_wait(wait.as_mut()).await;
     store.close().await.unwrap();
+    let ended = soon("the end", wait).await;
+    assert!(matches!(ended, Err(ReadError::Unavailable(_))), "{ended:?}");
     let refused = append(&store, &one, Any, events(1)).await;
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
     let refused = read(&store, &one).await;
     assert!(matches!(refused, Err(ReadError::Unavailable(_))), "{refused:?}");
-    let ended = soon("the end", subscription.next_event()).await;
-    assert!(matches!(ended, Err(ReadError::Unavailable(_))), "{ended:?}");
     store.close().await.unwrap();
 }

@@ -119,6 +119,16 @@ pub async fn a_known_beginning_with_another_end_is_a_conflict(fixture: &dyn Fixt
     assert_eq!(store.head().await.unwrap(), before);
 }
 
+pub async fn a_known_beginning_with_another_end_is_a_conflict_in_a_deleted_stream_too(fixture: &dyn Fixture) {
+    let store = open(fixture).await;
+    let one = stream("account-1");
+    let first = put(&store, &one, 2).await;
+    store.delete_stream(&one, Any, crate::DeleteMode::Soft).await.unwrap();
+    let mixed = [&first[..1], &events(1)].concat();
+    assert_conflict(append(&store, &one, NoStream, mixed).await, &one, NoStream, at(1));
+    assert_not_found(read(&store, &one).await);
+}
+
 pub async fn the_same_events_in_another_order_are_a_conflict(fixture: &dyn Fixture) {
     let store = open(fixture).await;
     let one = stream("account-1");

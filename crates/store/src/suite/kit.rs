@@ -1,6 +1,6 @@
 //! What the promises are written with: streams and events at hand, and reading to the end.
 
-use std::{future::Future, io::Write, sync::Arc, time::Duration};
+use std::{fmt::Debug, future::Future, io::Write, pin::Pin, sync::Arc, time::Duration};
 
 use engine_types::{CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
 use uuid::Uuid;
@@ -163,7 +163,7 @@ pub(super) fn new_ids(events: &[NewEvent]) -> Vec<Uuid> {
 
 /// Asserts that an append was refused because the stream is elsewhere.
 #[track_caller]
-pub(super) fn assert_conflict<T: std::fmt::Debug>(
+pub(super) fn assert_conflict<T: Debug>(
     result: Result<T, AppendError>,
     on: &StreamName,
     wanted: ExpectedRevision,
@@ -179,7 +179,7 @@ pub(super) fn assert_conflict<T: std::fmt::Debug>(
 
 /// Asserts that something was refused as a fault of the caller, in words that hold `word`.
 #[track_caller]
-pub(super) fn assert_invalid<T: std::fmt::Debug>(result: Result<T, AppendError>, word: &str) {
+pub(super) fn assert_invalid<T: Debug>(result: Result<T, AppendError>, word: &str) {
     match result {
         Err(AppendError::Invalid(fault)) => {
             assert!(fault.contains(word), "{fault:?} does not say {word:?}");
@@ -189,7 +189,7 @@ pub(super) fn assert_invalid<T: std::fmt::Debug>(result: Result<T, AppendError>,
 }
 
 #[track_caller]
-pub(super) fn assert_append_deleted<T: std::fmt::Debug>(result: Result<T, AppendError>) {
+pub(super) fn assert_append_deleted<T: Debug>(result: Result<T, AppendError>) {
     match result {
         Err(AppendError::StreamDeleted { .. }) => {}
         other => panic!("expected deleted, got {other:?}"),
@@ -197,7 +197,7 @@ pub(super) fn assert_append_deleted<T: std::fmt::Debug>(result: Result<T, Append
 }
 
 #[track_caller]
-pub(super) fn assert_read_deleted<T: std::fmt::Debug>(result: Result<T, ReadError>) {
+pub(super) fn assert_read_deleted<T: Debug>(result: Result<T, ReadError>) {
     match result {
         Err(ReadError::StreamDeleted { .. }) => {}
         other => panic!("expected deleted, got {other:?}"),
@@ -205,7 +205,7 @@ pub(super) fn assert_read_deleted<T: std::fmt::Debug>(result: Result<T, ReadErro
 }
 
 #[track_caller]
-pub(super) fn assert_not_found<T: std::fmt::Debug>(result: Result<T, ReadError>) {
+pub(super) fn assert_not_found<T: Debug>(result: Result<T, ReadError>) {
     match result {
         Err(ReadError::StreamNotFound { .. }) => {}
         other => panic!("expected not found, got {other:?}"),
@@ -227,6 +227,18 @@ pub(super) async fn finished<T>(what: &str, future: impl Future<Output = T>) -> 
 /// The next message of a subscription.
 pub(super) async fn next(subscription: &mut Subscription) -> SubscriptionMessage {
     soon("a message", subscription.next()).await.expect("a subscription that goes on")
+}
+
+/// Polls a future that must not be ready yet, so that it waits from here on.
+pub(super) async fn must_wait<F>(future: Pin<&mut F>)
+where
+    F: Future<Output: Debug>,
+{
+    tokio::select! {
+        biased;
+        output = future => panic!("there was nothing to tell, but it told {output:?}"),
+        () = std::future::ready(()) => {}
+    }
 }
 
 /// The next so many events of a subscription.

@@ -73,6 +73,7 @@ macro_rules! each_promise {
                 the_same_append_again_answers_the_first_result_after_reopening
                 a_part_of_an_append_again_answers_where_that_part_ends
                 a_known_beginning_with_another_end_is_a_conflict
+                a_known_beginning_with_another_end_is_a_conflict_in_a_deleted_stream_too
                 the_same_events_in_another_order_are_a_conflict
                 the_same_id_in_another_stream_is_no_duplicate
                 an_id_that_other_streams_have_too_is_still_known_in_each
@@ -121,6 +122,7 @@ macro_rules! each_promise {
                 all_streams_are_followed_from_the_start_after_a_position_and_from_the_end
                 a_subscription_after_a_place_that_is_still_to_come_tells_nothing_before_it
                 a_filter_chooses_what_a_subscription_tells
+                a_filter_chooses_what_a_subscription_to_one_stream_tells
                 caught_up_is_told_once_after_the_events_that_were_there
                 progress_moves_past_events_that_do_not_pass_the_filter
                 progress_never_passes_an_event_that_is_still_to_be_told
@@ -134,6 +136,8 @@ macro_rules! each_promise {
                 a_subscriber_much_slower_than_the_writers_loses_nothing
                 giving_up_the_wait_for_a_message_loses_nothing
                 many_subscriptions_are_told_the_same
+                a_waiting_subscription_is_woken_by_whatever_concerns_it
+                an_event_that_comes_while_a_subscriber_begins_to_wait_is_told
             }
             delete {
                 a_deleted_stream_hides_its_events

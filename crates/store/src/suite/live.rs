@@ -1,5 +1,10 @@
 //! Subscriptions beside writers: nothing missing, nothing twice, in order, at any pace.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use engine_types::StreamName;
 use tokio::task::{JoinSet, yield_now};
 
@@ -148,4 +153,59 @@ pub async fn many_subscriptions_are_told_the_same(fixture: &dyn Fixture) {
     for mut subscription in subscriptions {
         assert_same(&next_events(&mut subscription, 20).await, &there);
     }
+}
+
+pub async fn a_waiting_subscription_is_woken_by_whatever_concerns_it(fixture: &dyn Fixture) {
+    let store = open(fixture).await;
+    let (one, metadata) = (stream("account-1"), crate::StreamMetadata::default());
+    put(&store, &one, 1).await;
+    let mut all = all_from_start(&store, Filter::everything()).await;
+    let to = SubscribeTo::Stream(one.clone(), SubscribeFrom::Start);
+    let mut of_stream = store.subscribe(to, Filter::everything()).await.unwrap();
+    until_caught_up(&mut all).await;
+    until_caught_up(&mut of_stream).await;
+
+    let (mut wait, mut wait_for_stream) = (Box::pin(all.next_event()), Box::pin(of_stream.next_event()));
+    must_wait(wait.as_mut()).await;
+    must_wait(wait_for_stream.as_mut()).await;
+    put(&store, &one, 1).await;
+    assert_eq!(soon("an event", wait).await.unwrap().revision.0, 1);
+    assert_eq!(soon("an event", wait_for_stream).await.unwrap().revision.0, 1);
+
+    let mut wait = Box::pin(all.next_event());
+    must_wait(wait.as_mut()).await;
+    store.set_stream_metadata(&one, NoStream, metadata).await.unwrap();
+    assert_eq!(soon("the metadata", wait).await.unwrap().stream, one.metadata_stream());
+
+    let (mut wait, mut wait_for_stream) = (Box::pin(all.next_event()), Box::pin(of_stream.next_event()));
+    must_wait(wait.as_mut()).await;
+    must_wait(wait_for_stream.as_mut()).await;
+    store.delete_stream(&one, Any, crate::DeleteMode::Tombstone).await.unwrap();
+    assert_eq!(&*soon("the tombstone", wait).await.unwrap().event_type, "$streamDeleted");
+    assert_read_deleted(soon("the end", wait_for_stream).await);
+}
+
+pub async fn an_event_that_comes_while_a_subscriber_begins_to_wait_is_told(fixture: &dyn Fixture) {
+    const ROUNDS: usize = 1_000;
+    let store = open(fixture).await;
+    let mut subscription = all_from_start(&store, Filter::domain()).await;
+    until_caught_up(&mut subscription).await;
+    // The writer appends at the moment at which the reader goes to wait, and nothing comes after it to help.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let writer = tokio::spawn({
+        let (store, asked) = (store.clone(), asked.clone());
+        async move {
+            for round in 0..ROUNDS {
+                while asked.load(Ordering::SeqCst) <= round {
+                    yield_now().await;
+                }
+                put(&store, &stream("account-1"), 1).await;
+            }
+        }
+    });
+    for round in 0..ROUNDS {
+        asked.store(round + 1, Ordering::SeqCst);
+        assert_eq!(next_events(&mut subscription, 1).await[0].revision.0, round as u64);
+    }
+    writer.await.unwrap();
 }

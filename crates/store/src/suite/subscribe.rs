@@ -1,11 +1,14 @@
 //! Subscribing: what is there, then `CaughtUp`, then what comes.
 
+use std::pin::pin;
+
 use engine_types::{Position, Revision, StreamName};
 
 use super::{Fixture, Opened, kit::*};
 use crate::{
     Filter, SubscribeFrom, SubscribeTo, Subscription,
     SubscriptionMessage::{CaughtUp, Event, Progress},
+    filter::Choice,
 };
 
 async fn to_stream(store: &Opened, name: &StreamName, from: SubscribeFrom<Revision>) -> Subscription {
@@ -103,11 +106,7 @@ pub async fn a_subscription_after_a_place_that_is_still_to_come_tells_nothing_be
     let mut witness = to_stream(&store, &one, SubscribeFrom::Start).await;
     assert_eq!(next_events(&mut witness, 6).await.len(), 6);
     for subscription in [&mut all, &mut of_stream] {
-        tokio::select! {
-            biased;
-            told = subscription.next_event() => panic!("told {told:?}"),
-            () = tokio::task::yield_now() => {}
-        }
+        must_wait(pin!(subscription.next_event())).await;
     }
 }
 
@@ -126,6 +125,31 @@ pub async fn a_filter_chooses_what_a_subscription_tells(fixture: &dyn Fixture) {
     assert_eq!(next_events(&mut accounts, 1).await, read(&store, &one).await.unwrap()[2..]);
 }
 
+pub async fn a_filter_chooses_what_a_subscription_to_one_stream_tells(fixture: &dyn Fixture) {
+    let store = open(fixture).await;
+    let one = stream("account-1");
+    for event_type in ["Opened", "Deposited", "$link", "Opened"] {
+        put_one(&store, &one, event_type).await;
+    }
+    for (choice, wanted) in [
+        (Choice { event_types: vec!["Opened".to_owned()], ..Choice::default() }, vec![0, 3, 5]),
+        (Choice { event_type_prefixes: vec!["Dep".to_owned()], ..Choice::default() }, vec![1, 4]),
+        (Choice::default(), vec![0, 1, 3, 4, 5]),
+        (Choice { system: true, ..Choice::default() }, vec![0, 1, 2, 3, 4, 5]),
+    ] {
+        let to = SubscribeTo::Stream(one.clone(), SubscribeFrom::Start);
+        let mut subscription = store.subscribe(to, Filter::new(choice)).await.unwrap();
+        let mut told = revisions(&until_caught_up(&mut subscription).await);
+        if store.current_revision(&one).await.unwrap() == at(3) {
+            put_one(&store, &one, "Deposited").await;
+            put_one(&store, &one, "Opened").await;
+        }
+        let live = wanted.len() - told.len();
+        told.extend(revisions(&next_events(&mut subscription, live).await));
+        assert_eq!(told, wanted);
+    }
+}
+
 pub async fn caught_up_is_told_once_after_the_events_that_were_there(fixture: &dyn Fixture) {
     let store = open(fixture).await;
     // Sizes around a page of any store that reads powers of two or hundreds.
@@ -138,7 +162,7 @@ pub async fn caught_up_is_told_once_after_the_events_that_were_there(fixture: &d
         let mut of_all = to_all(
             &store,
             SubscribeFrom::Start,
-            Filter::new(crate::filter::Choice { streams: vec![one.to_string()], ..Default::default() }),
+            Filter::new(Choice { streams: vec![one.to_string()], ..Default::default() }),
         )
         .await;
         for subscription in [&mut of_stream, &mut of_all] {
@@ -147,6 +171,7 @@ pub async fn caught_up_is_told_once_after_the_events_that_were_there(fixture: &d
         put(&store, &one, 1).await;
         for subscription in [&mut of_stream, &mut of_all] {
             let message = next(subscription).await;
+            must_wait(pin!(subscription.next())).await;
             assert!(
                 matches!(&message, Event(event) if event.revision.0 == count as u64),
                 "{count}: {message:?}"
