@@ -14,6 +14,8 @@ pub(crate) use value::body;
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not found, 2 wrong usage, \
                           3 the store failed.\nWithout a command, the console starts.";
 
+const GLOBAL: &str = "Options of every command";
+
 const STORE: &str = "The store, `memory:` or `file:PATH` [env: ENGINE_STORE] [default: file:./engine-data]";
 
 const SEND_EXAMPLES: &str = "Examples:
@@ -30,10 +32,12 @@ pub(crate) struct ShellLine {
     pub(crate) command: Option<ShellCommand>,
 }
 
-/// One line at the prompt.
+/// What can be typed at the prompt.
 #[derive(Debug, Parser)]
 #[command(
     name = "engine",
+    mut_arg("store", |store| store.hide(true)),
+    mut_arg("app", |app| app.hide(true)),
     bin_name = "",
     no_binary_name = true,
     disable_help_subcommand = true,
@@ -50,13 +54,13 @@ pub(crate) struct PromptLine {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Globals {
-    #[arg(long, global = true, value_name = "URL", help = STORE)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "URL", help = STORE)]
     pub(crate) store: Option<String>,
     /// The application [default: the first]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub(crate) app: Option<String>,
     /// Answer with one JSON object per line on stdout, and nothing else there
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
 }
 
@@ -112,7 +116,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "UUID")]
     pub(crate) id: Option<Uuid>,
     /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
-    #[arg(long, value_name = "REVISION", value_parser = value::expected)]
+    #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::expected)]
     pub(crate) expect: Option<ExpectedRevision>,
     /// When to answer: when the events are stored, or when strong event handlers have seen them too
     #[arg(long, value_enum, default_value_t)]
@@ -124,7 +128,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "JSON", value_parser = value::object)]
     pub(crate) metadata: Option<Map<String, Value>>,
     /// How long to wait for the answer, such as `5s` or `500ms` [default: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = value::duration)]
     pub(crate) timeout: Option<Duration>,
     /// Decide and print the events, but append nothing
     #[arg(long)]
@@ -149,7 +153,7 @@ pub(crate) struct Show {
     /// The instance, such as `jsdf`
     pub(crate) id: String,
     /// Show the state as it was after the event of this revision
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", allow_negative_numbers = true)]
     pub(crate) at: Option<u64>,
 }
 
@@ -159,13 +163,13 @@ pub(crate) struct Read {
     /// The stream, such as `account-jsdf`, or `$all`
     pub(crate) stream: String,
     /// Begin at this revision, or at this position of `$all`
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) from: Option<u64>,
     /// Newest first
     #[arg(long, conflicts_with = "follow")]
     pub(crate) backwards: bool,
     /// At most this many events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Go on with events as they come, until Ctrl-C
     #[arg(long)]
@@ -207,6 +211,11 @@ pub(crate) enum MapFormat {
 pub(crate) struct Help {
     /// A command of the domain, such as `DepositMoney`, or of this program, such as `send`
     pub(crate) topic: Option<String>,
+}
+
+/// A text of clap's, which leaves a gap where a program's name would stand.
+pub(crate) fn rendered(text: &clap::builder::StyledStr) -> String {
+    text.to_string().replace("Usage:  ", "Usage: ")
 }
 
 /// The words that begin a line at the prompt, without aliases.

@@ -12,7 +12,7 @@ use clap::{Parser, error::ErrorKind};
 use tokio::runtime::Runtime;
 
 use crate::{
-    args::{PromptCommand, PromptLine},
+    args::{self, PromptCommand, PromptLine},
     exit::Exit,
     failure::{Failure, Trouble},
     output::{Answer, Output},
@@ -30,17 +30,25 @@ pub(crate) fn run(
 ) -> Result<Exit, Trouble> {
     let mut signals = runtime.block_on(async { shell::listen() })?;
     // What cannot run is told now, not at the first command.
-    let result = match runtime.block_on(world.bus()) {
-        Err(failure) => Err(failure.into()),
-        Ok(_) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
+    let result = match runtime.block_on(open(world, &mut signals)) {
+        Err(trouble) => Err(trouble),
+        Ok(()) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
             terminal::run(runtime, world, output, &signals)
         }
-        Ok(_) => runtime.block_on(piped::run(world, output, &mut signals)),
+        Ok(()) => runtime.block_on(piped::run(world, output, &mut signals)),
     };
     let closed = runtime.block_on(work::close(world, &mut signals));
     let exit = result?;
     closed?;
     Ok(exit)
+}
+
+/// Opens the store, which may take a while after a crash, and starts the application over it.
+async fn open(world: &World, signals: &mut Signals) -> Result<(), Trouble> {
+    tokio::select! {
+        opened = world.bus() => Ok(opened.map(|_| ())?),
+        signal = signals.next() => Err(Trouble::Stopped(signal)),
+    }
 }
 
 /// What became of a line.
@@ -89,6 +97,9 @@ fn conclude(result: Result<(), Trouble>, output: &mut Output) -> Result<Outcome,
         }
         Err(Trouble::Damaged) => Outcome::Failed,
         Err(Trouble::Stopped(_)) => {
+            if output.is_json() {
+                output.failure(&Failure::stopped())?;
+            }
             output.remark("stopped")?;
             Outcome::Stopped
         }
@@ -113,7 +124,7 @@ fn parse(text: &str, world: &World) -> Result<Option<Parsed>, Failure> {
     let line = match PromptLine::try_parse_from(&words) {
         Ok(line) => line,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            return Ok(Some(Parsed::Help(error.render().to_string())));
+            return Ok(Some(Parsed::Help(args::rendered(&error.render()))));
         }
         Err(error) => return Err(explain(&error, &words, world)),
     };
@@ -137,14 +148,14 @@ fn explain(error: &clap::Error, words: &[String], world: &World) -> Failure {
 
 /// What clap has to say, as a failure: the fault as its message, the usage as advice.
 pub(crate) fn usage_failure(error: &clap::Error) -> Failure {
-    let text = error.render().to_string();
+    let text = args::rendered(&error.render());
     let text = text.trim_start_matches("error: ");
     let (fault, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let fault: Vec<_> = fault.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let advice: Vec<_> =
-        rest.lines().filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
     let failure = Failure::usage(fault.join(" "));
-    if advice.is_empty() { failure } else { failure.advising(format!("{}\n", advice.join("\n"))) }
+    let advice = rest.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more"));
+    let advice: Vec<_> = advice.map(|line| format!("  {line}")).collect();
+    if advice.is_empty() { failure } else { failure.advising(format!("\n{}", advice.join("\n"))) }
 }
 
 #[cfg(test)]

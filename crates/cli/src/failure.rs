@@ -41,6 +41,12 @@ impl Failure {
         Failure::new("not_found", message)
     }
 
+    /// A signal came before the command was done.
+    pub(crate) fn stopped() -> Self {
+        let message = "stopped by a signal before it was done; a command that was sent may still take effect";
+        Failure::new("stopped", message)
+    }
+
     /// A panic that nobody caught.
     pub(crate) fn defect(panic: &(dyn Any + Send)) -> Self {
         Failure::new("internal", format!("a defect: {}", panics::message(panic)))
@@ -112,6 +118,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Read(error) => error.into(),
+            OpenError::Url { .. } => Failure::usage(error.to_string()).of_field("store"),
             error => Failure::new(error.kind(), with_causes(&error)),
         }
     }

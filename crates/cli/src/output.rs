@@ -5,7 +5,7 @@ mod human_help;
 mod json;
 mod raw_json;
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use engine::{
@@ -50,7 +50,7 @@ pub(crate) enum Answer<'a> {
 
 /// Writes answers to stdout.
 pub(crate) struct Output {
-    out: BufWriter<AutoStream<Stdout>>,
+    out: BufWriter<Box<dyn Write>>,
     json: bool,
     style: human::Style,
     colours: bool,
@@ -64,8 +64,29 @@ impl Output {
         // JSON holds no escape sequences that would have to be taken out.
         let choice = if json { ColorChoice::AlwaysAnsi } else { AutoStream::choice(&stdout) };
         let colours = !json && choice != ColorChoice::Never;
-        let out = BufWriter::with_capacity(BUFFER_BYTES, AutoStream::new(stdout, choice));
-        Output { out, json, style, colours }
+        Output { colours, ..Output::to(Box::new(AutoStream::new(stdout, choice)), json, style) }
+    }
+
+    fn to(out: Box<dyn Write>, json: bool, style: human::Style) -> Self {
+        Output { out: BufWriter::with_capacity(BUFFER_BYTES, out), json, style, colours: false }
+    }
+
+    /// Keeps what is flushed, for tests.
+    #[cfg(test)]
+    pub(crate) fn to_memory(json: bool) -> (Self, std::sync::mpsc::Receiver<u8>) {
+        struct Sender(std::sync::mpsc::Sender<u8>);
+        impl Write for Sender {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+                bytes.iter().try_for_each(|byte| self.0.send(*byte)).map_err(gone)?;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        (Output::to(Box::new(Sender(sender)), json, human::Style { on_a_terminal: false }), receiver)
     }
 
     /// Whether answers are JSON.

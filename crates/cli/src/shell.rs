@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     Apps,
-    args::{Command, ShellCommand, ShellLine},
+    args::{self, Command, ShellCommand, ShellLine},
     console,
     exit::Exit,
     failure::{Failure, Trouble},
@@ -67,21 +67,28 @@ pub(crate) fn listen() -> Result<Signals, Failure> {
 fn conclude(trouble: &Trouble, output: &mut Output) -> Exit {
     match trouble {
         Trouble::Failed(failure) => {
-            Output::complain(failure);
-            if output.is_json() {
-                // Where stdout is gone, the exit code still tells.
-                let _ = output.failure(failure).and_then(|()| output.flush());
-            }
+            tell(failure, output);
             failure.exit()
         }
         Trouble::Damaged => Exit::StoreFailed,
-        Trouble::Stopped(signal) => Exit::Stopped(*signal),
+        Trouble::Stopped(signal) => {
+            tell(&Failure::stopped(), output);
+            Exit::Stopped(*signal)
+        }
         // Nobody listens any more, as after `| head -1`.
         Trouble::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
         Trouble::Output(error) => {
             Output::complain(&Failure::new("internal", format!("the answer cannot be written: {error}")));
             Exit::StoreFailed
         }
+    }
+}
+
+fn tell(failure: &Failure, output: &mut Output) {
+    Output::complain(failure);
+    if output.is_json() {
+        // Where stdout is gone, the exit code still tells.
+        let _ = output.failure(failure).and_then(|()| output.flush());
     }
 }
 
@@ -93,7 +100,7 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 /// Answers what clap stops at: help, version, and faults.
 fn usage(error: &clap::Error, output: &mut Output) -> Result<Exit, Trouble> {
     match error.kind() {
-        ErrorKind::DisplayHelp => output.answer(&Answer::Help(&error.render().to_string()))?,
+        ErrorKind::DisplayHelp => output.answer(&Answer::Help(&args::rendered(&error.render())))?,
         ErrorKind::DisplayVersion => output.answer(&Answer::Version(error.render().to_string().trim()))?,
         _ => return Err(console::usage_failure(error).into()),
     }

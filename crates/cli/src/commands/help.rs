@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use crate::{
-    args::{Help, PromptLine, did_you_mean, prompt_words},
+    args::{self, Help, PromptLine, did_you_mean, prompt_words},
     failure::{Failure, Trouble},
     output::{Answer, Output},
     world::World,
@@ -31,7 +31,7 @@ fn explain(
     // Options that every command has are inherited only once the grammar is built.
     grammar.build();
     if let Some(word) = grammar.find_subcommand_mut(topic) {
-        let text = word.render_long_help().to_string();
+        let text = args::rendered(&word.render_long_help());
         return Ok(output.answer(&Answer::Help(&text))?);
     }
     let names = world.map().commands().map(|(_, command)| command.name);

@@ -130,3 +130,83 @@ fn behind<P>(read: &Read, place: impl Fn(u64) -> P) -> SubscribeFrom<P> {
 fn page(left: u64) -> usize {
     usize::try_from(left.min(PAGE_EVENTS)).expect("a page is small")
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{
+        App, ExpectedRevision,
+        store::{AppendRequest, NewEvent},
+    };
+
+    use super::*;
+
+    fn args(words: &[&str]) -> Read {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            read: Read,
+        }
+        Line::parse_from([&["read"], words].concat()).read
+    }
+
+    async fn append(world: &World, stream: &str, numbers: std::ops::Range<u64>) {
+        let event = |number| NewEvent::json(uuid::Uuid::now_v7(), "Counted", &number).unwrap();
+        let events = numbers.map(event).collect();
+        let request = AppendRequest::to(StreamName::new(stream).unwrap(), ExpectedRevision::Any, events);
+        world.store().await.unwrap().append(request).await.unwrap();
+    }
+
+    fn world() -> World {
+        World::new(App::new("empty"), "memory:".to_owned())
+    }
+
+    /// The revisions that are printed, in order.
+    async fn revisions(world: &World, words: &[&str]) -> Result<Vec<u64>, Trouble> {
+        let (mut output, printed) = Output::to_memory(true);
+        run(&args(words), world, &mut output).await?;
+        drop(output);
+        let text: String = printed.iter().map(char::from).collect();
+        let revision = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["revision"].as_u64();
+        Ok(text.lines().map(|line| revision(line).unwrap()).collect())
+    }
+
+    #[tokio::test]
+    async fn pages_join_without_a_hole_in_both_directions() {
+        let world = world();
+        append(&world, "count-a", 0..1_700).await;
+        for what in ["count-a", "$all"] {
+            let all: Vec<u64> = (0..1_700).collect();
+            assert_eq!(revisions(&world, &[what]).await.unwrap(), all);
+            let back: Vec<u64> = all.into_iter().rev().collect();
+            assert_eq!(revisions(&world, &[what, "--backwards"]).await.unwrap(), back);
+            let limited = revisions(&world, &[what, "--from", "3", "--limit", "1200"]).await.unwrap();
+            assert_eq!(limited, (3..1_203).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_stream_is_not_found_but_an_empty_store_is_empty() {
+        let world = world();
+        let Err(Trouble::Failed(failure)) = revisions(&world, &["count-a"]).await else { panic!("found") };
+        assert_eq!(failure.kind, "not_found");
+        assert!(revisions(&world, &["$all"]).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn following_goes_on_with_what_comes() {
+        let world = world();
+        append(&world, "count-a", 0..2).await;
+        let (mut output, printed) = Output::to_memory(false);
+        let lines = || printed.try_iter().filter(|byte| *byte == b'\n').count();
+        let follow = args(&["count-a", "--follow", "--limit", "4"]);
+        let following = run(&follow, &world, &mut output);
+        tokio::pin!(following);
+        // The follower runs until it waits: what was there is printed, and the end is open.
+        assert!(futures_util::future::poll_immediate(&mut following).await.is_none());
+        assert_eq!(lines(), 2);
+        append(&world, "count-a", 2..4).await;
+        following.await.unwrap();
+        assert_eq!(lines(), 2);
+    }
+}

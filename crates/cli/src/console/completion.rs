@@ -67,7 +67,8 @@ impl Completion {
             return self.values(option);
         }
         if word.starts_with('-') {
-            let options = subcommand.get_arguments().filter_map(Arg::get_long);
+            let shown = subcommand.get_arguments().filter(|argument| !argument.is_hide_set());
+            let options = shown.filter_map(Arg::get_long);
             return options.map(|option| format!("--{option} ")).collect();
         }
         match (subcommand.get_name(), given.as_slice()) {

@@ -3,7 +3,11 @@
 //! The prompt waits on the main thread, outside the runtime, so that handlers and process managers of the
 //! application go on while the user thinks.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::store::StreamQuery;
 use tokio::{
@@ -110,6 +114,8 @@ fn terminal_state() -> impl FnOnce() + Send {
         if let Ok(state) = before {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &state);
         }
+        // The editor asked for pastes to be marked; the shell behind it did not.
+        let _ = io::stdout().write_all(b"\x1b[?2004l\n").and_then(|()| io::stdout().flush());
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
     };
     write!(out, "{ERROR}{word}:{ERROR:#} {}", printable(&failure.message))?;
     match &failure.advice {
-        Some(advice) if advice.contains('\n') => writeln!(out, "\n{}", advice.trim_end()),
+        Some(advice) if advice.contains('\n') => writeln!(out, "{advice}"),
         Some(advice) => writeln!(out, " {ASIDE}({advice}){ASIDE:#}"),
         None => writeln!(out),
     }

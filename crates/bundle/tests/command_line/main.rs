@@ -1,0 +1,12 @@
+//! The `engine` program from outside: what is typed or piped, what is printed, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "what fails here is to fail the test")]
+
+mod bad_input;
+mod json;
+mod kit;
+mod reading;
+mod session;
+mod shutdown;
+mod terminal;
+mod usage;

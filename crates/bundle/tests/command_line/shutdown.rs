@@ -1,0 +1,135 @@
+//! Killed, stopped, cut off: what was answered is there.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::kit::Engine;
+
+const DEPOSIT: &str = "send DepositMoney id=a amount=1\n";
+
+#[test]
+fn killed_in_the_middle_of_100_deposits_the_balance_is_what_was_answered_or_one_more() {
+    let engine = Engine::new();
+    let mut console = engine.console(&["--json"]);
+    console.ask("send CreateAccount id=a");
+    let mut answered = 0;
+    while answered < 40 {
+        assert!(console.ask(DEPOSIT.trim()).starts_with(r#"{"ok":true"#));
+        answered += 1;
+    }
+    console.write(&DEPOSIT.repeat(60));
+    console.next_line().unwrap();
+    answered += 1;
+    console.child.kill().unwrap();
+    while let Some(line) = console.next_line() {
+        // The last one may have been cut off in the middle.
+        answered += u64::from(line.ends_with('}'));
+    }
+    console.wait();
+    let balance = engine.balance("a");
+    assert!(balance == answered || balance == answered + 1, "{balance} after {answered} answers");
+    assert_eq!(engine.call(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn sigterm_and_ctrl_c_finish_what_runs_and_end_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let engine = Engine::new();
+        let mut console = engine.console(&["--json"]);
+        console.ask("send CreateAccount id=a");
+        console.write(&DEPOSIT.repeat(2_000));
+        console.next_line().unwrap();
+        console.signal(signal);
+        let mut answered = 1;
+        while let Some(line) = console.next_line() {
+            assert!(line.starts_with(r#"{"ok":true"#) && line.ends_with('}'), "{line}");
+            answered += 1;
+        }
+        assert_eq!(console.wait(), Some(0), "{signal:?}");
+        assert_eq!(engine.balance("a"), answered, "{signal:?}");
+    }
+}
+
+#[test]
+fn a_waiting_console_ends_with_sigterm_although_stdin_stays_open() {
+    let engine = Engine::new();
+    let mut console = engine.console(&[]);
+    console.ask("send CreateAccount id=a");
+    console.signal(Signal::TERM);
+    assert_eq!(console.wait(), Some(0));
+    assert_eq!(engine.events(), 1);
+}
+
+#[test]
+fn a_second_process_on_the_same_store_is_told_who_has_it() {
+    let engine = Engine::new();
+    let mut console = engine.console(&[]);
+    console.ask("send CreateAccount id=a");
+    let (code, answer) = engine.answer(&["show", "account", "a"]);
+    assert_eq!((code, &answer["error"]["kind"]), (Some(3), &json!("locked")), "{answer}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("engine-data") && message.contains("close it there"), "{message}");
+    let second = engine.piped(&[], "send CreateAccount id=b\n");
+    assert_eq!((second.code, second.stdout.as_str()), (Some(3), ""), "{second:?}");
+    assert_eq!(console.ask("send DepositMoney id=a amount=1"), "account-a @1  MoneyDeposited {\"amount\":1}");
+}
+
+#[test]
+fn a_folder_that_is_no_store_is_refused_and_left_alone() {
+    let engine = Engine::new();
+    std::fs::create_dir(engine.folder().join("engine-data")).unwrap();
+    std::fs::write(engine.folder().join("engine-data/letter.txt"), "dear").unwrap();
+    let (code, answer) = engine.answer(&["streams"]);
+    assert_eq!((code, &answer["error"]["kind"]), (Some(3), &json!("cannot_open")), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("letter.txt"), "{answer}");
+    assert_eq!(std::fs::read_dir(engine.folder().join("engine-data")).unwrap().count(), 1);
+}
+
+#[test]
+fn damage_is_found_listed_and_exits_with_three() {
+    let engine = Engine::with_account();
+    let ended = engine.piped(&[], &"send DepositMoney id=jsdf amount=1\n".repeat(20));
+    assert_eq!(ended.code, Some(0));
+    damage(&engine.folder().join("engine-data"));
+    let (code, report) = engine.answer(&["verify"]);
+    assert_eq!((code, &report["ok"], &report["error"]["kind"]), (Some(3), &json!(false), &json!("corrupt")));
+    assert!(!report["faults"].as_array().unwrap().is_empty(), "{report}");
+    let told = engine.call(&["verify"]);
+    assert_eq!(told.code, Some(3));
+    assert!(told.stdout.starts_with("damaged: "), "{told:?}");
+}
+
+/// Turns over a bit in an event, in the middle of the largest file.
+fn damage(folder: &std::path::Path) {
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.is_file());
+    files.sort_by_key(|path| std::fs::metadata(path).unwrap().len());
+    let largest = files.last().unwrap();
+    let mut bytes = std::fs::read(largest).unwrap();
+    let needle = b"MoneyDeposited";
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(largest, bytes).unwrap();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let engine = Engine::with_account();
+    for arguments in [&["read", "$all"][..], &["help"], &["--json", "map"], &["console"]] {
+        let mut child = engine.console(arguments);
+        drop(std::mem::replace(&mut child.stdout, std::io::BufReader::new(closed())));
+        child.write("streams\nstreams\n");
+        drop(child.stdin.take());
+        assert_eq!(child.wait(), Some(0), "{arguments:?}");
+        let mut told = String::new();
+        std::io::Read::read_to_string(child.child.stderr.as_mut().unwrap(), &mut told).unwrap();
+        assert_eq!(told, "", "{arguments:?}");
+    }
+}
+
+/// An output that has ended already.
+fn closed() -> std::process::ChildStdout {
+    let mut child = std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    child.wait().unwrap();
+    child.stdout.take().unwrap()
+}
