@@ -1,21 +1,19 @@
 //! The bus: the one door through which commands come in.
 
+mod sending;
+
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use engine_store::{AppendError, EventStore};
-use engine_types::{
-    Aggregate, Command, CommandId, CorrelationId, Decide, Event, Metadata, Revision,
-    command::{InvalidCommand, nearest},
-};
+use engine_types::{Aggregate, Command, Decide, Revision, command::nearest};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    App, IdGenerator, JsonEvent, JsonReceipt, Receipt, SendCommand, SendError, SendOptions,
-    container::{Container, Order},
+    App, IdGenerator, JsonEvent, JsonReceipt, SendCommand, SendError, SendOptions,
+    container::Container,
     erased::{AnyContainer, Body, CommandEntry, JsonSendError},
     map::Map,
-    middleware::{Accepted, Dispatch, Failure, Middleware},
     options::RuntimeOptions,
     send_error::LoadError,
 };
@@ -140,95 +138,6 @@ impl Bus {
         self.inner.store.close().await
     }
 
-    /// Sends a command: middleware around the container.
-    pub(crate) async fn send<C>(
-        &self,
-        command: &C,
-        options: SendOptions,
-    ) -> Result<Receipt<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>>
-    where
-        C: Command,
-        C::Aggregate: Decide<C>,
-    {
-        let container = self.container_for::<C>()?;
-        let mut dispatch = self.dispatch(command, options);
-        let may_be_repeated = dispatch.options.command_id.is_some();
-        let middleware = &self.inner.app.middleware;
-        let mut reached = 0;
-        let mut halted = None;
-        for layer in middleware {
-            reached += 1;
-            if let Err(halt) = layer.before(&mut dispatch).await {
-                halted = Some(halt);
-                break;
-            }
-        }
-        let result = match halted {
-            Some(halt) => Err(SendError::Halted(halt)),
-            None => self.execute(container, command, &dispatch, may_be_repeated).await,
-        };
-        tell(&middleware[..reached], &dispatch, &result).await;
-        result
-    }
-
-    /// Runs the container within the time that the command may take.
-    async fn execute<C>(
-        &self,
-        container: &Container<C::Aggregate>,
-        command: &C,
-        dispatch: &Dispatch<'_>,
-        may_be_repeated: bool,
-    ) -> Result<Receipt<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>>
-    where
-        C: Command,
-        C::Aggregate: Decide<C>,
-    {
-        check_metadata(&dispatch.options)?;
-        let order = Order {
-            command_id: dispatch.command_id,
-            may_be_repeated,
-            correlation_id: dispatch.correlation_id.clone(),
-            options: &dispatch.options,
-        };
-        let limit = dispatch.options.timeout.unwrap_or(self.inner.options.command_timeout);
-        match tokio::time::timeout(limit, container.execute(command, &order)).await {
-            Ok(result) => result,
-            Err(_) => Err(SendError::Timeout(limit)),
-        }
-    }
-
-    /// Decides a command against the present state, and stores nothing.
-    ///
-    /// # Errors
-    /// As [`Bus::send_command`].
-    pub async fn dry_run<C>(
-        &self,
-        command: &C,
-        options: SendOptions,
-    ) -> Result<Vec<<C::Aggregate as Aggregate>::Event>, SendError<<C::Aggregate as Aggregate>::Rejection>>
-    where
-        C: Command,
-        C::Aggregate: Decide<C>,
-    {
-        let container = self.container_for::<C>()?;
-        let dispatch = self.dispatch(command, options);
-        let order = Order {
-            command_id: dispatch.command_id,
-            may_be_repeated: false,
-            correlation_id: dispatch.correlation_id.clone(),
-            options: &dispatch.options,
-        };
-        container.dry_run(command, &order).await
-    }
-
-    /// Completes a command with ids.
-    fn dispatch<'a, C: Command>(&self, command: &'a C, options: SendOptions) -> Dispatch<'a> {
-        let command_id = options.command_id.unwrap_or_else(|| CommandId(self.inner.ids.next()));
-        let correlation_id =
-            options.correlation_id.clone().unwrap_or_else(|| CorrelationId::from(command_id.0));
-        Dispatch { command, command_id, correlation_id, options }
-    }
-
     /// The instances of an aggregate.
     fn container<A: Aggregate>(&self) -> Option<&Container<A>> {
         self.inner.containers.get(A::CATEGORY)?.as_any().downcast_ref()
@@ -247,47 +156,14 @@ impl Bus {
     }
 
     fn unknown_command<R>(&self, name: &str) -> SendError<R> {
-        let nearest = nearest(name, self.inner.app.commands.keys().copied()).map(str::to_owned);
+        let others = self.inner.app.commands.keys().copied().filter(|other| *other != name);
+        let nearest = nearest(name, others).map(str::to_owned);
         SendError::UnknownCommand { name: name.to_owned(), nearest }
     }
 
     fn unknown_category(&self, category: &str) -> LoadError {
         let nearest = nearest(category, self.inner.containers.keys().copied()).map(str::to_owned);
         SendError::UnknownCategory { category: category.to_owned(), nearest }
-    }
-}
-
-fn check_metadata(options: &SendOptions) -> Result<(), InvalidCommand> {
-    Metadata::check_user_entries(&options.metadata).map_err(|fault| InvalidCommand::field("metadata", fault))
-}
-
-/// Tells the middleware that saw a command what became of it, the innermost first.
-async fn tell<A: Aggregate, R: fmt::Display>(
-    reached: &[Arc<dyn Middleware>],
-    dispatch: &Dispatch<'_>,
-    result: &Result<Receipt<A>, SendError<R>>,
-) {
-    if reached.is_empty() {
-        return;
-    }
-    match result {
-        Ok(receipt) => {
-            let accepted = Accepted {
-                revision: receipt.revision,
-                position: receipt.position,
-                event_types: receipt.events.iter().map(|event| event.event_type().name).collect(),
-                duplicate: receipt.duplicate,
-            };
-            for layer in reached.iter().rev() {
-                layer.after(dispatch, &accepted).await;
-            }
-        }
-        Err(error) => {
-            let failure = Failure { kind: error.kind(), message: error.to_string() };
-            for layer in reached.iter().rev() {
-                layer.failed(dispatch, &failure).await;
-            }
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// More shards than cores that will fight for them.
-const SHARDS: usize = 32;
+const MAX_SHARDS: usize = 32;
 
 /// How many instances at work are passed over in the search for one that can be dropped.
 const MAX_PASSED_OVER: usize = 8;
@@ -40,10 +40,11 @@ pub(crate) struct Kept<V> {
 
 impl<V> Cache<V> {
     pub(crate) fn new(capacity: usize) -> Self {
+        let shards = capacity.clamp(1, MAX_SHARDS);
         Cache {
-            shards: (0..SHARDS).map(|_| Mutex::new(LruCache::unbounded())).collect(),
+            shards: (0..shards).map(|_| Mutex::new(LruCache::unbounded())).collect(),
             hasher: RandomState::new(),
-            capacity_of_shard: capacity.div_ceil(SHARDS).max(1),
+            capacity_of_shard: capacity / shards,
             started: Instant::now(),
         }
     }
@@ -85,7 +86,7 @@ impl<V> Cache<V> {
 
     fn shard(&self, key: &str) -> &Mutex<Shard<V>> {
         let hash = self.hasher.hash_one(key);
-        &self.shards[(hash >> 32) as usize % SHARDS]
+        &self.shards[(hash >> 32) as usize % self.shards.len()]
     }
 
     fn now_ms(&self) -> u64 {
@@ -114,11 +115,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_number_of_kept_values_is_bounded() {
-        let cache = Cache::new(SHARDS * 2);
-        for number in 0..1_000 {
-            make(&cache, &number.to_string(), number);
+        for capacity in [1, 3, 70] {
+            let cache = Cache::new(capacity);
+            for number in 0..1_000 {
+                make(&cache, &number.to_string(), number);
+            }
+            assert!((1..=capacity).contains(&cache.len()));
         }
-        assert!(cache.len() <= SHARDS * 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,9 @@
 //! run side by side. There is no task per instance: the sender's own task does the work while it holds the
 //! instance. When it gives up in the middle, the instance is marked stale, and the next sender loads what is
 //! missing.
+//!
+//! What is absent: a look at the store before an instance that is in memory accepts a command. The append tells
+//! when others wrote. It does not tell that others deleted the stream, which revives it.
 
 mod append;
 mod instance;
@@ -14,12 +17,12 @@ mod snapshot;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use engine_store::{AppendError, BoxError, EventStore};
+use engine_store::EventStore;
 use engine_types::{
     Aggregate, Command, CommandId, CorrelationId, CurrentRevision, Decide, ExpectedRevision, Revision,
-    command::InvalidCommand, event::Decoder,
+    command::InvalidCommand, event::Decoder, stream::InvalidName,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -28,6 +31,7 @@ use crate::{
     options::RuntimeOptions,
     send_error::LoadError,
 };
+use append::Stored;
 use instance::Instance;
 
 /// All instances of one aggregate.
@@ -37,6 +41,7 @@ pub(crate) struct Container<A: Aggregate> {
     instances: Cache<Mutex<Instance<A>>>,
     options: Arc<RuntimeOptions>,
     background: TaskTracker,
+    snapshots_under_way: Arc<Semaphore>,
 }
 
 /// A command's accompanying facts, complete with ids.
@@ -61,7 +66,9 @@ impl<A: Aggregate> Container<A> {
         background: TaskTracker,
     ) -> Self {
         let instances = Cache::new(options.cached_instances);
-        Container { store, decoder: Decoder::default(), instances, options, background }
+        let snapshots = options.snapshots_under_way.min(Semaphore::MAX_PERMITS);
+        let snapshots_under_way = Arc::new(Semaphore::new(snapshots));
+        Container { store, decoder: Decoder::default(), instances, options, background, snapshots_under_way }
     }
 
     /// Drops instances that have been idle for long.
@@ -79,7 +86,7 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD).map_err(SendError::Invalid)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
         let mut instance = kept.value.lock().await;
         self.run(&mut instance, command, order).await
     }
@@ -95,40 +102,52 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let mut may_be_written = order.may_be_repeated;
-        let mut lost: Option<BoxError> = None;
-        let attempts = self.options.conflict_retries + 1;
+        let mut may_be_stored = order.may_be_repeated;
+        let attempts = self.options.conflict_retries.saturating_add(1);
         for _ in 0..attempts {
-            let mut newest = self.load(instance).await.map_err(SendError::widen)?;
-            if may_be_written && let Some(receipt) = self.first_answer(instance, order).await? {
-                return Ok(receipt);
-            }
-            let decision = loop {
-                let decision = decide(instance, command, order);
-                let has_events = decision.as_ref().is_ok_and(|events| !events.is_empty());
-                // A refusal is never based on old state: what others wrote may change the answer.
-                if has_events || newest || !self.refresh(instance).await.map_err(SendError::widen)? {
-                    break decision;
-                }
-                newest = true;
+            let events = match self.decide(instance, command, order, may_be_stored).await? {
+                Decision::Events(events) => events,
+                Decision::Repeated(receipt) => return Ok(receipt),
             };
-            let events = decision?;
-            match self.append(instance, &events, order).await {
-                Ok(Some(appended)) if appended.deduplicated => may_be_written = true,
-                Ok(appended) => return self.accept(instance, events, appended, order),
-                Err(SendError::OutcomeUnknown(cause)) => {
-                    may_be_written = true;
-                    lost = Some(cause);
-                }
-                Err(SendError::Conflict { .. }) if order.expected() == ExpectedRevision::Any => {}
-                Err(error) => return Err(lost.map_or(error, SendError::OutcomeUnknown)),
+            match self.store(instance, events, order).await? {
+                Stored::Answered(receipt) => return Ok(receipt),
+                Stored::Overtaken { answer_was_lost } => may_be_stored |= answer_was_lost,
             }
         }
-        let stream = instance.stream.clone();
-        Err(lost.map_or(SendError::TooManyConflicts { stream, attempts }, SendError::OutcomeUnknown))
+        Err(SendError::TooManyConflicts { stream: instance.stream.clone(), attempts })
     }
 
-    /// Decides against the present state and writes nothing.
+    /// Decides, unless the command was carried out before.
+    ///
+    /// A refusal, and an answer without events, is never based on old state: what others wrote may change it.
+    async fn decide<C>(
+        &self,
+        instance: &mut Instance<A>,
+        command: &C,
+        order: &Order<'_>,
+        may_be_stored: bool,
+    ) -> Result<Decision<A>, SendError<A::Rejection>>
+    where
+        C: Command<Aggregate = A>,
+        A: Decide<C>,
+    {
+        let mut is_newest = self.load(instance, may_be_stored).await.map_err(SendError::widen)?;
+        loop {
+            if may_be_stored
+                && let Some(receipt) = self.first_answer(instance, order).await.map_err(SendError::widen)?
+            {
+                return Ok(Decision::Repeated(receipt));
+            }
+            let decision = decide(instance, command, order);
+            let has_events = decision.as_ref().is_ok_and(|events| !events.is_empty());
+            if has_events || is_newest || !self.refresh(instance).await.map_err(SendError::widen)? {
+                return decision.map(Decision::Events);
+            }
+            is_newest = true;
+        }
+    }
+
+    /// Decides against the newest state and writes nothing.
     pub(crate) async fn dry_run<C>(
         &self,
         command: &C,
@@ -138,11 +157,9 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD).map_err(SendError::Invalid)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
         let mut instance = kept.value.lock().await;
-        if !self.load(&mut instance).await.map_err(SendError::widen)? {
-            self.refresh(&mut instance).await.map_err(SendError::widen)?;
-        }
+        self.load_newest(&mut instance).await.map_err(SendError::widen)?;
         decide(&instance, command, order)
     }
 
@@ -152,25 +169,33 @@ impl<A: Aggregate> Container<A> {
         id: &str,
         at: Option<Revision>,
     ) -> Result<Option<(A, Revision)>, LoadError> {
-        let kept = self.instance(id, "id").map_err(SendError::Invalid)?;
         if let Some(at) = at {
-            let stream = kept.value.lock().await.stream.clone();
-            return self.load_at(stream, at).await;
+            return self
+                .load_at(Instance::<A>::new(id).map_err(|fault| invalid("id", fault))?.stream, at)
+                .await;
         }
+        let kept = self.instance(id, "id")?;
         let mut instance = kept.value.lock().await;
-        if !self.load(&mut instance).await? {
-            self.refresh(&mut instance).await?;
-        }
-        let revision = instance.revision.revision().filter(|_| instance.has_events);
+        self.load_newest(&mut instance).await?;
+        let revision = instance.revision.revision().filter(|_| instance.newest.is_some());
         Ok(revision.map(|revision| (instance.state.clone(), revision)))
     }
 
     fn instance(&self, id: &str, id_field: &str) -> Result<Arc<Kept<Mutex<Instance<A>>>>, InvalidCommand> {
-        self.instances.get(id, || match Instance::new(id) {
-            Ok(instance) => Ok(Mutex::new(instance)),
-            Err(fault) => Err(InvalidCommand::field(id_field, fault)),
-        })
+        self.instances.get(id, || Instance::new(id).map(Mutex::new).map_err(|fault| invalid(id_field, fault)))
     }
+}
+
+fn invalid(id_field: &str, fault: InvalidName) -> InvalidCommand {
+    InvalidCommand::field(id_field, fault)
+}
+
+/// What there is to do for a command.
+enum Decision<A: Aggregate> {
+    /// These events are to be stored, if any.
+    Events(Vec<A::Event>),
+    /// Nothing: it was carried out before, with this answer.
+    Repeated(Receipt<A>),
 }
 
 /// Asks the domain, after checking where the sender believes the instance to be.
@@ -212,9 +237,4 @@ fn guarded<T>(what: &str, run: impl FnOnce() -> T) -> Result<T, String> {
             .unwrap_or_else(|| "without a message".to_owned());
         format!("`{what}` panicked: {message}")
     })
-}
-
-/// What a failed append means to the loop.
-fn append_failed<R>(error: AppendError) -> SendError<R> {
-    SendError::from(error)
 }

@@ -65,20 +65,26 @@ impl Map {
     }
 
     /// The map as a Mermaid flowchart: commands into aggregates, events out of them.
+    ///
+    /// Nodes are told apart by their place in the map, because names may hold what an identifier may not.
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
-        for aggregate in &self.aggregates {
-            let category = aggregate.category;
-            let _ = writeln!(text, "  {category}[[{category}]]");
-            for command in &aggregate.commands {
-                let _ = writeln!(text, "  {0}({0}) --> {category}", command.name);
+        for (place, aggregate) in self.aggregates.iter().enumerate() {
+            let _ = writeln!(text, "  a{place}[[{}]]", quoted(aggregate.category));
+            for (index, command) in aggregate.commands.iter().enumerate() {
+                let _ = writeln!(text, "  a{place}c{index}({}) --> a{place}", quoted(command.name));
             }
-            for event in aggregate.events {
-                let _ = writeln!(text, "  {category} --> {category}.{0}>{0}]", event.name);
+            for (index, event) in aggregate.events.iter().enumerate() {
+                let _ = writeln!(text, "  a{place} --> a{place}e{index}>{}]", quoted(event.name));
             }
         }
         text
     }
+}
+
+/// A name as the text of a Mermaid node.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('#', "#35;").replace('"', "#quot;"))
 }
 
 impl fmt::Display for CommandDescription {

@@ -11,7 +11,8 @@ use crate::SendOptions;
 /// Runs around every command: authorisation, auditing, enrichment of metadata.
 ///
 /// `before` runs in the order of registration, `after` and `failed` in the reverse order. Exactly one of the
-/// latter two runs for each middleware whose `before` was reached.
+/// latter two runs for each middleware whose `before` was reached, unless the sender goes away before there is
+/// an answer. The time that a command may take begins behind the last `before`.
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
     /// Runs before the command is decided; may change its options.
@@ -39,11 +40,12 @@ pub trait Middleware: Send + Sync + 'static {
 pub struct Dispatch<'a> {
     /// The command itself.
     pub command: &'a dyn AnyCommand,
-    /// Its identity.
+    /// Its identity. One that middleware sets counts as the sender's own: sent again with the same, the command
+    /// gives the first answer again.
     pub command_id: CommandId,
     /// What the chain of causes is called.
     pub correlation_id: CorrelationId,
-    /// What was chosen for it. Changes count, except to the two ids above.
+    /// What was chosen for it. Changes count, except to the ids in it that stand above.
     pub options: SendOptions,
 }
 

@@ -21,6 +21,9 @@ pub struct RuntimeOptions {
     pub deduplication_window: usize,
     /// How many events are read at a time when an instance is loaded. Default: 1,000.
     pub load_page_events: usize,
+    /// How many snapshots of one aggregate are stored at the same time. Default: 16. One that is due while
+    /// so many are under way is taken after a later command.
+    pub snapshots_under_way: usize,
 }
 
 impl Default for RuntimeOptions {
@@ -32,6 +35,7 @@ impl Default for RuntimeOptions {
             idle_after: Duration::from_secs(600),
             deduplication_window: 1_000,
             load_page_events: engine_store::read::DEFAULT_PAGE_EVENTS,
+            snapshots_under_way: 16,
         }
     }
 }
@@ -58,7 +62,8 @@ pub struct SendOptions {
     pub causation_id: Option<CausationId>,
     /// The sender's own entries in the metadata of the command's events. Keys with `$` are refused.
     pub metadata: Map<String, Value>,
-    /// Where the sender believes the instance to be. Anything but `Any` turns off the retry on conflict.
+    /// Where the sender believes the instance to be. A command that was overtaken is decided again only as
+    /// long as this still holds.
     pub expected: Option<ExpectedRevision>,
     /// When the command counts as done.
     pub consistency: Consistency,

@@ -9,12 +9,12 @@ use serde_json::Value;
 pub struct Receipt<A: Aggregate> {
     /// The stream of the instance.
     pub stream: StreamName,
-    /// Where the instance is now.
+    /// The revision of the last of the events; where there are none, that of the instance.
     pub revision: CurrentRevision,
     /// The position of the last of the events; absent when there are none. A reader that has come this far
     /// has seen them all.
     pub position: Option<Position>,
-    /// The events, in order.
+    /// The events, in order. A repeated command gives those that can still be read.
     pub events: Vec<A::Event>,
     /// The state after the events, where it was asked for. A repeated command gives the state of today.
     pub state: Option<A>,

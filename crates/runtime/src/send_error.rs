@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use engine_store::{AppendError, BoxError, ReadError};
 use engine_types::{
-    CurrentRevision, ExpectedRevision, StreamName, command::InvalidCommand, event::DecodeError,
+    CommandId, CurrentRevision, ExpectedRevision, StreamName, command::InvalidCommand, event::DecodeError,
 };
 
 use crate::middleware::Halt;
@@ -58,10 +58,16 @@ pub enum SendError<R> {
     },
     /// There was no answer in time. The command may still take effect.
     #[error(
-        "no answer within {} ms; the command may still take effect: send it again with the same command id",
-        .0.as_millis()
+        "no answer within {} ms; the command may still take effect: send it again with the same command id, \
+         {command_id}",
+        .after.as_millis()
     )]
-    Timeout(Duration),
+    Timeout {
+        /// How long the sender waited.
+        after: Duration,
+        /// The command's id, whoever chose it.
+        command_id: CommandId,
+    },
     /// The instance was deleted for ever.
     #[error("stream `{0}` was deleted for ever and takes no more commands")]
     Deleted(StreamName),
@@ -69,8 +75,16 @@ pub enum SendError<R> {
     #[error("the store is unavailable: {0}")]
     Unavailable(#[source] BoxError),
     /// The store's answer was lost. Send again with the same command id.
-    #[error("it is unknown whether the command took effect ({0}): send it again with the same command id")]
-    OutcomeUnknown(#[source] BoxError),
+    #[error(
+        "it is unknown whether the command took effect ({source}): send it again with the same command id{}",
+        .command_id.map_or_else(String::new, |id| format!(", {id}"))
+    )]
+    OutcomeUnknown {
+        /// The command's id, whoever chose it; absent where the write was not a command's.
+        command_id: Option<CommandId>,
+        /// What the store said.
+        source: BoxError,
+    },
     /// The store is damaged. Stop, keep the files, verify.
     #[error("the store is damaged: {0}")]
     Corrupt(#[source] BoxError),
@@ -114,10 +128,10 @@ impl<R> SendError<R> {
             SendError::Invalid(_) => "invalid",
             SendError::Halted(_) => "halted",
             SendError::Conflict { .. } | SendError::TooManyConflicts { .. } => "conflict",
-            SendError::Timeout(_) => "timeout",
+            SendError::Timeout { .. } => "timeout",
             SendError::Deleted(_) => "deleted",
             SendError::Unavailable(_) => "unavailable",
-            SendError::OutcomeUnknown(_) => "outcome_unknown",
+            SendError::OutcomeUnknown { .. } => "outcome_unknown",
             SendError::Corrupt(_) => "corrupt",
             SendError::Unreadable { .. } => "unreadable",
             SendError::Internal(_) => "internal",
@@ -140,10 +154,12 @@ impl<R> SendError<R> {
             SendError::TooManyConflicts { stream, attempts } => {
                 SendError::TooManyConflicts { stream, attempts }
             }
-            SendError::Timeout(after) => SendError::Timeout(after),
+            SendError::Timeout { after, command_id } => SendError::Timeout { after, command_id },
             SendError::Deleted(stream) => SendError::Deleted(stream),
             SendError::Unavailable(cause) => SendError::Unavailable(cause),
-            SendError::OutcomeUnknown(cause) => SendError::OutcomeUnknown(cause),
+            SendError::OutcomeUnknown { command_id, source } => {
+                SendError::OutcomeUnknown { command_id, source }
+            }
             SendError::Corrupt(cause) => SendError::Corrupt(cause),
             SendError::Unreadable { stream, revision, source } => {
                 SendError::Unreadable { stream, revision, source }
@@ -172,7 +188,7 @@ impl<R> From<AppendError> for SendError<R> {
             }
             AppendError::StreamDeleted { stream } => SendError::Deleted(stream),
             AppendError::Unavailable(cause) => SendError::Unavailable(cause),
-            AppendError::OutcomeUnknown(cause) => SendError::OutcomeUnknown(cause),
+            AppendError::OutcomeUnknown(source) => SendError::OutcomeUnknown { command_id: None, source },
             AppendError::Corrupt(cause) => SendError::Corrupt(cause),
             AppendError::Invalid(fault) => SendError::Invalid(InvalidCommand::body(fault)),
             error => SendError::Internal(error.to_string()),

@@ -77,6 +77,9 @@ impl App {
     /// [`StartError::Faulty`] with all that was found.
     pub fn check(&self) -> Result<(), StartError> {
         let mut faults = self.faults.clone();
+        if self.options.load_page_events == 0 {
+            faults.push("the option `load_page_events` must be at least 1".to_owned());
+        }
         for (category, aggregate) in &self.aggregates {
             if let Some(event_type) = aggregate.unreachable_type() {
                 faults.push(format!(

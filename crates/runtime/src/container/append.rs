@@ -1,70 +1,117 @@
 //! Storing what was decided, and the answer to the sender.
 
 use bytes::Bytes;
-use engine_store::{AppendRequest, Appended, ContentType, NewEvent};
-use engine_types::{Aggregate, CausationId, CurrentRevision, Event, ExpectedRevision, Metadata};
+use engine_store::{AppendError, AppendRequest, Appended, ContentType, NewEvent};
+use engine_types::{
+    Aggregate, CausationId, CurrentRevision, Event, ExpectedRevision, Metadata, Position, Revision,
+};
 
 use super::{
-    Container, Order, append_failed,
-    instance::{Condition, Instance},
+    Container, Order, guarded,
+    instance::{Condition, Instance, Newest},
 };
 use crate::{Receipt, SendError};
 
+/// What became of a decision.
+pub(super) enum Stored<A: Aggregate> {
+    /// It is stored.
+    Answered(Receipt<A>),
+    /// Another writer came first. The answer to an earlier try may have been lost before that.
+    Overtaken { answer_was_lost: bool },
+}
+
+/// What became of an append.
+enum Outcome {
+    Written(Appended),
+    /// The same events stand there already, from an earlier sending of the command.
+    WrittenBefore(Appended),
+    Overtaken {
+        answer_was_lost: bool,
+    },
+}
+
 impl<A: Aggregate> Container<A> {
-    /// Appends the events where the instance stands. No events: nothing to append.
-    pub(super) async fn append(
+    /// Appends the events where the instance stands, and answers. No events: nothing to append.
+    ///
+    /// Folds before it appends: events that the domain cannot fold are never stored.
+    pub(super) async fn store(
+        &self,
+        instance: &mut Instance<A>,
+        events: Vec<A::Event>,
+        order: &Order<'_>,
+    ) -> Result<Stored<A>, SendError<A::Rejection>> {
+        if events.is_empty() {
+            return Ok(Stored::Answered(receipt(instance, events, None, order)));
+        }
+        let state = instance.after(&events).map_err(SendError::Internal)?;
+        match self.append(instance, &events, order).await? {
+            Outcome::Written(appended) => {
+                let (index, revision) = (events.len() - 1, end_of(&appended)?);
+                let id = order.command_id.event_id(instance.stream.as_str(), index);
+                instance.stands_at(state, Newest { revision, id });
+                instance.condition = Condition::Loaded;
+                if let Some(recent) = &mut instance.recent {
+                    recent.insert(order.command_id, revision, self.options.deduplication_window);
+                }
+                tracing::trace!(stream = %instance.stream, %revision, "appended");
+                self.snapshot_if_due(instance);
+                Ok(Stored::Answered(receipt(instance, events, appended.position, order)))
+            }
+            Outcome::WrittenBefore(appended) => {
+                self.load(instance, false).await.map_err(SendError::widen)?;
+                let answer = self.answer_at(instance, end_of(&appended)?, order).await;
+                Ok(Stored::Answered(answer.map_err(SendError::widen)?))
+            }
+            Outcome::Overtaken { answer_was_lost } => Ok(Stored::Overtaken { answer_was_lost }),
+        }
+    }
+
+    /// Appends, and asks again when the answer is lost: the same events at the same place are written once.
+    async fn append(
         &self,
         instance: &mut Instance<A>,
         events: &[A::Event],
         order: &Order<'_>,
-    ) -> Result<Option<Appended>, SendError<A::Rejection>> {
-        if events.is_empty() {
-            return Ok(None);
-        }
-        let events = encode(instance, events, order)?;
+    ) -> Result<Outcome, SendError<A::Rejection>> {
         let expected = ExpectedRevision::from(instance.revision);
-        // From here on, until the answer is folded in, the store may be ahead of the instance.
-        instance.condition = Condition::Stale;
-        let request = AppendRequest::to(instance.stream.clone(), expected, events);
-        self.store.append(request).await.map(Some).map_err(append_failed)
-    }
-
-    /// Folds the stored events in and answers.
-    pub(super) fn accept(
-        &self,
-        instance: &mut Instance<A>,
-        events: Vec<A::Event>,
-        appended: Option<Appended>,
-        order: &Order<'_>,
-    ) -> Result<Receipt<A>, SendError<A::Rejection>> {
-        let position = appended.as_ref().and_then(|appended| appended.position);
-        if let Some(revision) = appended.and_then(|appended| appended.streams.first().map(|s| s.revision)) {
-            let before = instance.revision;
-            instance.evolve(&events, revision).map_err(|fault| {
-                SendError::Internal(format!("the command took effect and its events are stored, but {fault}"))
-            })?;
-            instance.condition = Condition::Loaded;
-            if let (Some(recent), Some(last)) = (&mut instance.recent, revision.revision()) {
-                let first = last.0.saturating_sub(events.len() as u64 - 1);
-                recent.insert(order.command_id, first, last.0, self.options.deduplication_window);
+        let mut lost = None;
+        for _ in 0..=self.options.conflict_retries {
+            let request =
+                AppendRequest::to(instance.stream.clone(), expected, encode(instance, events, order)?);
+            // From here on, until the answer is folded in, the store may be ahead of the instance.
+            instance.condition = Condition::Stale;
+            match (self.store.append(request).await, &lost) {
+                (Ok(appended), None) if appended.deduplicated => return Ok(Outcome::WrittenBefore(appended)),
+                (Ok(appended), _) => return Ok(Outcome::Written(appended)),
+                (Err(AppendError::Conflict { .. }), lost) => {
+                    return Ok(Outcome::Overtaken { answer_was_lost: lost.is_some() });
+                }
+                (Err(AppendError::OutcomeUnknown(cause)), _) => lost = Some(cause),
+                (Err(error), None) => return Err(error.into()),
+                (Err(_), Some(_)) => break,
             }
-            tracing::trace!(stream = %instance.stream, %before, %revision, "appended");
-            self.snapshot_if_due(instance);
         }
-        Ok(receipt(instance, events, position, order))
+        let source = lost.unwrap_or_else(|| "no attempt was made".into());
+        Err(SendError::OutcomeUnknown { command_id: Some(order.command_id), source })
     }
+}
+
+/// Where the instance's stream ends after an append to it.
+fn end_of<R>(appended: &Appended) -> Result<Revision, SendError<R>> {
+    let end = appended.streams.first().and_then(|stream| stream.revision.revision());
+    end.ok_or_else(|| SendError::Internal("the store did not say where it wrote the events".to_owned()))
 }
 
 /// The answer to a command that led to these events.
 pub(super) fn receipt<A: Aggregate>(
     instance: &Instance<A>,
     events: Vec<A::Event>,
-    position: Option<engine_types::Position>,
+    position: Option<Position>,
     order: &Order<'_>,
 ) -> Receipt<A> {
     Receipt {
         stream: instance.stream.clone(),
-        revision: if instance.has_events { instance.revision } else { CurrentRevision::NoStream },
+        revision: instance.newest.map_or(CurrentRevision::NoStream, |_| instance.revision),
         position,
         events,
         state: order.options.return_state.then(|| instance.state.clone()),
@@ -94,11 +141,12 @@ fn encode<A: Aggregate>(
             let unwritable = |error| {
                 SendError::Internal(format!("`{}` cannot be written as JSON: {error}", event_type.name))
             };
+            let data = guarded("to_json", || event.to_json()).map_err(SendError::Internal)?;
             Ok(NewEvent {
                 id: order.command_id.event_id(instance.stream.as_str(), index),
                 event_type: event_type.name.into(),
                 content_type: ContentType::Json,
-                data: event.to_json().map_err(unwritable)?.into(),
+                data: data.map_err(unwritable)?.into(),
                 metadata,
             })
         })

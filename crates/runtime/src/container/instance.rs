@@ -1,21 +1,32 @@
 //! One instance of an aggregate, as it is kept in memory.
 
-use engine_types::{Aggregate, CurrentRevision, StreamName, stream::InvalidName};
+use engine_types::{Aggregate, CurrentRevision, Revision, StreamName, aggregate::fold, stream::InvalidName};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
 
-use super::recent::RecentCommands;
+use super::{guarded, recent::RecentCommands};
 
 pub(super) struct Instance<A> {
     pub(super) stream: StreamName,
     pub(super) state: A,
-    /// Where the state stands; the next event is to be the one after it.
+    /// Where the stream ends, as far as is known; the next event is to be the one after it.
     pub(super) revision: CurrentRevision,
-    /// Whether any event has been folded into the state.
-    pub(super) has_events: bool,
+    /// The newest event that went into the state; absent when none did.
+    pub(super) newest: Option<Newest>,
     pub(super) condition: Condition,
     /// Where the newest snapshot stands.
     pub(super) snapshot: CurrentRevision,
+    /// The snapshot that is being stored.
+    pub(super) saving: Option<JoinHandle<()>>,
     /// The commands that led to the newest events; absent until a command comes that may be a repetition.
     pub(super) recent: Option<RecentCommands>,
+}
+
+/// An event by its place and its identity: a stream that was deleted and written again has another there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Newest {
+    pub(super) revision: Revision,
+    pub(super) id: Uuid,
 }
 
 /// How much of an instance is in memory.
@@ -23,7 +34,7 @@ pub(super) struct Instance<A> {
 pub(super) enum Condition {
     /// Nothing.
     Absent,
-    /// Its state up to a revision; there may be events behind it.
+    /// Its state up to its newest event; there may be events behind it.
     Stale,
     /// Its state, as far as this process knows.
     Loaded,
@@ -39,30 +50,38 @@ impl<A: Aggregate> Instance<A> {
             stream,
             state: A::default(),
             revision: CurrentRevision::NoStream,
-            has_events: false,
+            newest: None,
             condition: Condition::Absent,
             snapshot: CurrentRevision::NoStream,
+            saving: None,
             recent: None,
         }
     }
 
-    /// Forgets everything but the name.
+    /// Forgets everything but the name, and what is under way.
     pub(super) fn reset(&mut self) {
-        *self = Instance::of_stream(self.stream.clone());
+        let saving = self.saving.take();
+        *self = Instance { saving, ..Instance::of_stream(self.stream.clone()) };
     }
 
-    /// Folds events in. When the domain's code panics the instance is as if never loaded.
-    pub(super) fn evolve<'a>(
-        &mut self,
-        events: impl IntoIterator<Item = &'a A::Event>,
-        revision: CurrentRevision,
-    ) -> Result<(), String> {
+    /// Folds in what a stored event means. When the domain's code panics the instance is as if never loaded.
+    pub(super) fn evolve(&mut self, events: &[A::Event], newest: Newest) -> Result<(), String> {
         self.condition = Condition::Absent;
         let state = std::mem::take(&mut self.state);
-        self.state = super::guarded("evolve", || engine_types::aggregate::fold(state, events))?;
-        self.revision = revision;
-        self.has_events = true;
+        self.stands_at(guarded("evolve", || fold(state, events))?, newest);
         self.condition = Condition::Stale;
         Ok(())
+    }
+
+    /// The state after these events, before they are stored.
+    pub(super) fn after(&self, events: &[A::Event]) -> Result<A, String> {
+        guarded("evolve", || fold(self.state.clone(), events))
+    }
+
+    /// Takes over the state after `newest`.
+    pub(super) fn stands_at(&mut self, state: A, newest: Newest) {
+        self.state = state;
+        self.newest = Some(newest);
+        self.revision = CurrentRevision::At(newest.revision);
     }
 }

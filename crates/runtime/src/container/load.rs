@@ -1,49 +1,58 @@
 //! Loading an instance: from its snapshot, then event by event.
 
-use std::convert::Infallible;
-
-use engine_store::{ReadError, ReadStream, RecordedEvent, StreamPage};
+use engine_store::{ReadError, ReadStream, RecordedEvent};
 use engine_types::{Aggregate, CurrentRevision, Revision, StreamName, command::InvalidCommand};
 
 use super::{
-    Container,
-    instance::{Condition, Instance},
-    snapshot,
+    Container, guarded,
+    instance::{Condition, Instance, Newest},
+    recent::RecentCommands,
 };
 use crate::{SendError, send_error::LoadError};
 
-/// How reading on from a revision went.
+/// How often an instance is loaded from its first event when its stream is cut meanwhile.
+const MAX_LOADS: u32 = 10;
+
+/// How reading on from the newest known event went.
 enum Progress {
     /// The instance is up to date; whether there was anything new.
     Done(bool),
-    /// The stream does not continue where the state stands: events were deleted, or the store was set back.
+    /// The stream does not continue what is known: events were deleted, or the store was set back.
     Broken,
 }
 
 impl<A: Aggregate> Container<A> {
     /// Makes sure that the instance is loaded. Says whether its state is the newest, read just now.
-    pub(super) async fn load(&self, instance: &mut Instance<A>) -> Result<bool, LoadError> {
+    ///
+    /// With `remember`, a load notes the commands that it passes.
+    pub(super) async fn load(&self, instance: &mut Instance<A>, remember: bool) -> Result<bool, LoadError> {
         match instance.condition {
             Condition::Loaded => return Ok(false),
             Condition::Stale => {
                 self.refresh(instance).await?;
             }
             Condition::Absent => {
-                instance.reset();
-                self.load_snapshot(instance, None).await?;
-                self.refresh(instance).await?;
+                self.load_anew(instance, None, remember).await?;
+                instance.condition = Condition::Loaded;
             }
         }
         Ok(true)
     }
 
-    /// Folds in what is behind the present revision. Says whether there was anything new.
+    /// Makes sure that the instance's state is the newest.
+    pub(super) async fn load_newest(&self, instance: &mut Instance<A>) -> Result<(), LoadError> {
+        if !self.load(instance, false).await? {
+            self.refresh(instance).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds in what is behind the newest known event. Says whether there was anything new.
     pub(super) async fn refresh(&self, instance: &mut Instance<A>) -> Result<bool, LoadError> {
         let changed = match self.read_on(instance, None).await? {
             Progress::Done(changed) => changed,
             Progress::Broken => {
-                instance.reset();
-                self.read_on(instance, None).await?;
+                self.load_anew(instance, None, false).await?;
                 true
             }
         };
@@ -67,83 +76,92 @@ impl<A: Aggregate> Container<A> {
             return Err(SendError::Invalid(InvalidCommand::field("at", fault)));
         }
         let mut instance = Instance::of_stream(stream);
-        self.load_snapshot(&mut instance, Some(at)).await?;
-        if let Progress::Broken = self.read_on(&mut instance, Some(at)).await? {
+        self.load_anew(&mut instance, Some(at), false).await?;
+        Ok(instance.newest.is_some().then_some((instance.state, at)))
+    }
+
+    /// Loads from the snapshot, or where there is none that fits, from the first event.
+    async fn load_anew(
+        &self,
+        instance: &mut Instance<A>,
+        until: Option<Revision>,
+        remember: bool,
+    ) -> Result<(), LoadError> {
+        instance.reset();
+        if self.load_snapshot(instance, until).await?
+            && let Progress::Done(_) = self.read_on(instance, until).await?
+        {
+            return Ok(());
+        }
+        for _ in 0..MAX_LOADS {
             instance.reset();
-            self.read_on(&mut instance, Some(at)).await?;
+            instance.recent = remember.then(RecentCommands::default);
+            if let Progress::Done(_) = self.read_on(instance, until).await? {
+                return Ok(());
+            }
         }
-        Ok(instance.has_events.then_some((instance.state, at)))
+        let cause = format!("stream `{}` was cut again and again while it was read", instance.stream);
+        Err(SendError::Unavailable(cause.into()))
     }
 
-    /// Takes the state from a snapshot, if there is one of the present version, not behind `at`.
-    async fn load_snapshot(&self, instance: &mut Instance<A>, at: Option<Revision>) -> Result<(), LoadError> {
-        if A::SNAPSHOT_EVERY == 0 {
-            return Ok(());
-        }
-        let Some(snapshot) = snapshot::load::<A>(&*self.store, &instance.stream).await? else {
-            return Ok(());
-        };
-        if at.is_none_or(|at| snapshot.revision <= at) {
-            instance.state = snapshot.state;
-            instance.revision = CurrentRevision::At(snapshot.revision);
-            instance.snapshot = instance.revision;
-            instance.has_events = true;
-        }
-        Ok(())
-    }
-
-    /// Folds in the events behind the instance's revision, up to `until` or the end of the stream.
+    /// Folds in the events behind the newest known one, up to `until` or the end of the stream.
+    ///
+    /// Begins at the known one, to see that it is still there: a stream that was deleted and written again
+    /// goes on with the next revision too.
     async fn read_on(
         &self,
         instance: &mut Instance<A>,
         until: Option<Revision>,
     ) -> Result<Progress, LoadError> {
+        let mut from = instance.newest.map_or(Revision::FIRST, |newest| newest.revision);
         let mut changed = false;
-        loop {
-            let next = instance.revision.next();
-            if until.is_some_and(|until| next > until) {
-                return Ok(Progress::Done(changed));
-            }
+        while until.is_none_or(|until| from <= until) {
             let request =
-                ReadStream::forwards(instance.stream.clone()).from(next).limit(self.options.load_page_events);
+                ReadStream::forwards(instance.stream.clone()).from(from).limit(self.options.load_page_events);
             let page = match self.store.read_stream(request).await {
                 Ok(page) => page,
-                Err(ReadError::StreamNotFound { .. }) if instance.has_events => return Ok(Progress::Broken),
-                Err(ReadError::StreamNotFound { .. }) => return Ok(Progress::Done(changed)),
+                Err(ReadError::StreamNotFound { .. }) if instance.newest.is_some() => {
+                    return Ok(Progress::Broken);
+                }
+                Err(ReadError::StreamNotFound { .. }) => {
+                    instance.revision = CurrentRevision::NoStream;
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             };
-            let first = page.events.first().map(|event| event.revision);
-            let set_back = instance.revision > CurrentRevision::At(page.last);
-            if instance.has_events && (set_back || first.is_some_and(|first| first != next)) {
+            let Some(new) = continuation(&page.events, from, instance.newest) else {
                 return Ok(Progress::Broken);
+            };
+            let wanted = new.iter().take_while(|event| until.is_none_or(|until| event.revision <= until));
+            for event in wanted {
+                self.fold_in(instance, event, page.last)?;
+                changed = true;
             }
-            changed |= first.is_some();
-            let StreamPage { mut events, next, last } = page;
-            events.retain(|event| until.is_none_or(|until| event.revision <= until));
-            self.fold_in(instance, &events)?;
-            if next.is_none() {
-                if until.is_none() {
-                    instance.revision = CurrentRevision::At(last);
-                }
-                return Ok(Progress::Done(changed));
-            }
-            if let Some(next) = next.and_then(Revision::previous).filter(|_| events.is_empty()) {
-                instance.revision = CurrentRevision::At(next);
-            }
+            let Some(next) = page.next else {
+                instance.revision = CurrentRevision::At(page.last);
+                break;
+            };
+            from = next;
         }
+        Ok(Progress::Done(changed))
     }
 
-    fn fold_in(&self, instance: &mut Instance<A>, recorded: &[RecordedEvent]) -> Result<(), LoadError> {
-        for event in recorded {
-            let events = self.decode(event)?;
-            if let Some(recent) = &mut instance.recent {
-                recent.add(event, self.options.deduplication_window);
-            }
-            instance
-                .evolve(&events, CurrentRevision::At(event.revision))
-                .map_err(|fault| unfoldable(event, &fault))?;
+    fn fold_in(
+        &self,
+        instance: &mut Instance<A>,
+        event: &RecordedEvent,
+        last: Revision,
+    ) -> Result<(), LoadError> {
+        let events = self.decode(event)?;
+        let window = self.options.deduplication_window as u64;
+        if let Some(recent) = &mut instance.recent
+            && event.revision.0.saturating_add(window) > last.0
+        {
+            recent.add(event, self.options.deduplication_window);
         }
-        Ok(())
+        instance
+            .evolve(&events, Newest { revision: event.revision, id: event.id })
+            .map_err(|fault| at_fault(event, &fault))
     }
 
     /// Reads a stored event as what it means today.
@@ -152,14 +170,26 @@ impl<A: Aggregate> Container<A> {
             return Ok(Vec::new());
         }
         let version = event.schema_version();
-        self.decoder.decode(&event.event_type, version, &event.data).map_err(|source| SendError::Unreadable {
-            stream: event.stream.clone(),
-            revision: event.revision.0,
-            source,
-        })
+        guarded("decode", || self.decoder.decode(&event.event_type, version, &event.data))
+            .map_err(|fault| at_fault(event, &fault))?
+            .map_err(|source| SendError::Unreadable {
+                stream: event.stream.clone(),
+                revision: event.revision.0,
+                source,
+            })
     }
 }
 
-fn unfoldable(event: &RecordedEvent, fault: &str) -> SendError<Infallible> {
+/// The events of a page that are new; absent where the page, read from `from`, does not continue what is known.
+fn continuation(page: &[RecordedEvent], from: Revision, newest: Option<Newest>) -> Option<&[RecordedEvent]> {
+    let Some(newest) = newest else { return Some(page) };
+    if from == newest.revision {
+        let (first, new) = page.split_first()?;
+        return (Newest { revision: first.revision, id: first.id } == newest).then_some(new);
+    }
+    page.first().is_none_or(|first| first.revision == from).then_some(page)
+}
+
+fn at_fault(event: &RecordedEvent, fault: &str) -> LoadError {
     SendError::Internal(format!("stream `{}` revision {}: {fault}", event.stream, event.revision))
 }

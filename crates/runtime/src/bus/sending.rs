@@ -1,0 +1,150 @@
+//! The way of one command through the bus: middleware, then the container, within its time.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use engine_types::{
+    Aggregate, Command, CommandId, CorrelationId, Decide, Event, Metadata, command::InvalidCommand,
+};
+
+use super::Bus;
+use crate::{
+    Receipt, SendError, SendOptions,
+    container::{Container, Order},
+    middleware::{Accepted, Dispatch, Failure, Halt, Middleware},
+};
+
+impl Bus {
+    /// Sends a command: middleware around the container.
+    pub(crate) async fn send<C>(
+        &self,
+        command: &C,
+        options: SendOptions,
+    ) -> Result<Receipt<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>>
+    where
+        C: Command,
+        C::Aggregate: Decide<C>,
+    {
+        let container = self.container_for::<C>()?;
+        let mut dispatch = self.dispatch(command, options);
+        let made = dispatch.options.command_id.is_none().then_some(dispatch.command_id);
+        let (reached, halted) = before(&self.inner.app.middleware, &mut dispatch).await;
+        let result = match halted {
+            Some(halt) => Err(SendError::Halted(halt)),
+            // An id that was made for this sending alone has never been seen before.
+            None => self.execute(container, command, &dispatch, made != Some(dispatch.command_id)).await,
+        };
+        tell(reached, &dispatch, &result).await;
+        result
+    }
+
+    /// Runs the container within the time that the command may take.
+    async fn execute<C>(
+        &self,
+        container: &Container<C::Aggregate>,
+        command: &C,
+        dispatch: &Dispatch<'_>,
+        may_be_repeated: bool,
+    ) -> Result<Receipt<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>>
+    where
+        C: Command,
+        C::Aggregate: Decide<C>,
+    {
+        let order = order(dispatch, may_be_repeated)?;
+        let after = self.limit(dispatch);
+        match tokio::time::timeout(after, container.execute(command, &order)).await {
+            Ok(result) => result,
+            Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
+        }
+    }
+
+    /// Decides a command against the newest state, and stores nothing. Middleware does not see it.
+    ///
+    /// # Errors
+    /// As [`Bus::send_command`].
+    pub async fn dry_run<C>(
+        &self,
+        command: &C,
+        options: SendOptions,
+    ) -> Result<Vec<<C::Aggregate as Aggregate>::Event>, SendError<<C::Aggregate as Aggregate>::Rejection>>
+    where
+        C: Command,
+        C::Aggregate: Decide<C>,
+    {
+        let container = self.container_for::<C>()?;
+        let dispatch = self.dispatch(command, options);
+        let order = order(&dispatch, false)?;
+        let after = self.limit(&dispatch);
+        match tokio::time::timeout(after, container.dry_run(command, &order)).await {
+            Ok(result) => result,
+            Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
+        }
+    }
+
+    /// Completes a command with ids.
+    fn dispatch<'a, C: Command>(&self, command: &'a C, options: SendOptions) -> Dispatch<'a> {
+        let command_id = options.command_id.unwrap_or_else(|| CommandId(self.inner.ids.next()));
+        let correlation_id =
+            options.correlation_id.clone().unwrap_or_else(|| CorrelationId::from(command_id.0));
+        Dispatch { command, command_id, correlation_id, options }
+    }
+
+    /// How long a command may take.
+    fn limit(&self, dispatch: &Dispatch<'_>) -> Duration {
+        dispatch.options.timeout.unwrap_or(self.inner.options.command_timeout)
+    }
+}
+
+/// What the container has to know of a command beside the command.
+fn order<'a>(dispatch: &'a Dispatch<'_>, may_be_repeated: bool) -> Result<Order<'a>, InvalidCommand> {
+    Metadata::check_user_entries(&dispatch.options.metadata)
+        .map_err(|fault| InvalidCommand::field("metadata", fault))?;
+    Ok(Order {
+        command_id: dispatch.command_id,
+        may_be_repeated,
+        correlation_id: dispatch.correlation_id.clone(),
+        options: &dispatch.options,
+    })
+}
+
+/// Shows a command to the middleware, the outermost first; answers those that saw it, and whether one said no.
+async fn before<'a>(
+    layers: &'a [Arc<dyn Middleware>],
+    dispatch: &mut Dispatch<'_>,
+) -> (&'a [Arc<dyn Middleware>], Option<Halt>) {
+    for (index, layer) in layers.iter().enumerate() {
+        if let Err(halt) = layer.before(dispatch).await {
+            return (&layers[..=index], Some(halt));
+        }
+    }
+    (layers, None)
+}
+
+/// Tells the middleware that saw a command what became of it, the innermost first.
+async fn tell<A: Aggregate, R: fmt::Display>(
+    reached: &[Arc<dyn Middleware>],
+    dispatch: &Dispatch<'_>,
+    result: &Result<Receipt<A>, SendError<R>>,
+) {
+    if reached.is_empty() {
+        return;
+    }
+    match result {
+        Ok(receipt) => {
+            let accepted = Accepted {
+                revision: receipt.revision,
+                position: receipt.position,
+                event_types: receipt.events.iter().map(|event| event.event_type().name).collect(),
+                duplicate: receipt.duplicate,
+            };
+            for layer in reached.iter().rev() {
+                layer.after(dispatch, &accepted).await;
+            }
+        }
+        Err(error) => {
+            let failure = Failure { kind: error.kind(), message: error.to_string() };
+            for layer in reached.iter().rev() {
+                layer.failed(dispatch, &failure).await;
+            }
+        }
+    }
+}
