@@ -17,5 +17,5 @@ pub(crate) fn leave_clean_mark(tail: &Tail, shared: &Shared) -> io::Result<()> {
         length: tail.end,
         next_position: shared.view().next_position(),
     };
-    disk::write_small(&*tail.disk, CLEAN, &mark.encode())
+    disk::write_whole(&*tail.disk, CLEAN, &mark.encode())
 }

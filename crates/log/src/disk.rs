@@ -174,8 +174,17 @@ pub(crate) fn read_small(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a small file so that after a crash it is there whole, or not at all.
-pub(crate) fn write_small(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Reads a file whole.
+pub(crate) fn read_whole(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
+    let file = disk.open(name, Mode::Read)?;
+    let mut bytes = vec![0; crate::units::index(file.len()?)];
+    let count = read_full(&*file, &mut bytes, 0)?;
+    bytes.truncate(count);
+    Ok(bytes)
+}
+
+/// Writes a file so that after a crash it is there whole, or not at all.
+pub(crate) fn write_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
     let unfinished = format!("{name}{UNFINISHED}");
     let file = disk.open(&unfinished, Mode::Create)?;
     write_full(&*file, bytes, 0)?;

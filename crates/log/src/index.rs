@@ -3,8 +3,13 @@
 //!
 //! An index is a function of the frames it covers, and can be built from them again at any time.
 
+mod bloom;
+pub(crate) mod build;
 pub(crate) mod dictionary;
+pub(crate) mod disk;
 pub(crate) mod memory;
+pub(crate) mod page;
+mod table;
 
 use std::ops::Range;
 
@@ -13,6 +18,7 @@ use parking_lot::RwLock;
 
 use crate::{error::Trouble, units::le};
 use dictionary::Kinds;
+use disk::DiskIndex;
 use memory::MemoryIndex;
 
 /// The index of one part.
@@ -20,6 +26,8 @@ use memory::MemoryIndex;
 pub(crate) enum Index {
     /// Of what was written lately. Grows at its end while it is read.
     Memory(Box<RwLock<MemoryIndex>>),
+    /// Of what is finished, in a file. Boxed, for it is much larger than the other.
+    Disk(Box<DiskIndex>),
 }
 
 /// The events of one stream in one part.
@@ -30,6 +38,8 @@ pub(crate) struct Span {
     pub tombstoned: bool,
     /// Where the newest of them stands.
     pub last_offset: u64,
+    /// Where their offsets stand in an index file.
+    pub postings: u64,
 }
 
 impl Span {
@@ -66,16 +76,24 @@ pub(crate) struct Found {
     pub seen: u64,
 }
 
-#[allow(clippy::unnecessary_wraps)] // the index on disk, which comes next, can fail
 impl Index {
     pub(crate) fn memory(index: MemoryIndex) -> Self {
         Index::Memory(Box::new(RwLock::new(index)))
+    }
+
+    /// Looks at the index in memory; does nothing for one in a file.
+    pub(crate) fn with_memory<T>(&self, look: impl FnOnce(&MemoryIndex) -> T) -> Option<T> {
+        match self {
+            Index::Memory(memory) => Some(look(&memory.read())),
+            Index::Disk(_) => None,
+        }
     }
 
     /// How many events there are.
     pub(crate) fn events(&self) -> u64 {
         match self {
             Index::Memory(memory) => memory.read().events(),
+            Index::Disk(disk) => disk.events,
         }
     }
 
@@ -83,19 +101,27 @@ impl Index {
     pub(crate) fn end(&self) -> u64 {
         match self {
             Index::Memory(memory) => memory.read().end(),
+            Index::Disk(disk) => disk.end,
         }
     }
 
     pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().stream(name)),
+            Index::Disk(disk) => disk.stream(name),
         }
     }
 
     /// The offsets of a stream's events. The revisions are within its span.
-    pub(crate) fn stream_offsets(&self, name: &str, revisions: Range<u64>) -> Result<Vec<u64>, Trouble> {
+    pub(crate) fn stream_offsets(
+        &self,
+        name: &str,
+        span: &Span,
+        revisions: Range<u64>,
+    ) -> Result<Vec<u64>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().stream_offsets(name, revisions)),
+            Index::Disk(disk) => disk.stream_offsets(span, revisions),
         }
     }
 
@@ -103,12 +129,14 @@ impl Index {
     pub(crate) fn offset(&self, position: u64) -> Result<u64, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().offset(position)),
+            Index::Disk(disk) => disk.offset(position),
         }
     }
 
     pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().document(key)),
+            Index::Disk(disk) => disk.document(key),
         }
     }
 
@@ -116,12 +144,14 @@ impl Index {
     pub(crate) fn kinds(&self, filter: &engine_store::Filter) -> Kinds {
         match self {
             Index::Memory(memory) => memory.read().dictionary.kinds(filter),
+            Index::Disk(disk) => disk.dictionary.kinds(filter),
         }
     }
 
     pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().search(search)),
+            Index::Disk(disk) => disk.search(search),
         }
     }
 
@@ -134,6 +164,7 @@ impl Index {
     ) -> Result<Vec<(String, u64)>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().names(from, behind, limit)),
+            Index::Disk(disk) => disk.names(from, behind, limit),
         }
     }
 
@@ -146,6 +177,7 @@ impl Index {
     ) -> Result<Vec<(String, bool)>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().keys(from, behind, limit)),
+            Index::Disk(disk) => disk.keys(from, behind, limit),
         }
     }
 
@@ -153,6 +185,7 @@ impl Index {
     pub(crate) fn counts(&self) -> Option<Vec<dictionary::Count>> {
         match self {
             Index::Memory(memory) => memory.read().dictionary.counts(),
+            Index::Disk(disk) => disk.dictionary.counts(),
         }
     }
 
@@ -160,6 +193,7 @@ impl Index {
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
         match self {
             Index::Memory(memory) => Ok(memory.read().newest_ids(limit)),
+            Index::Disk(disk) => disk.newest_ids(limit),
         }
     }
 }

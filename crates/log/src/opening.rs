@@ -1,17 +1,19 @@
 //! Opening a store: what is in the directory, is it whole, and where does it end.
 
+mod parts;
+
 use std::{collections::VecDeque, io, sync::Arc};
 
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use crate::{
     disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED},
     error::OpenError,
-    index::{Index, memory::MemoryIndex},
+    index::page::PageCache,
     options::LogOptions,
-    recovery,
-    segment::{SEGMENT_HEADER, Segment, SegmentHeader},
+    sealing::Sealer,
+    segment::{Segment, SegmentHeader},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -40,23 +42,25 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     }
     let mark = if found.is_clean { Some(read_mark(&*disk, store)?) } else { None };
     let segments = open_segments(&*disk, &found.segments, store)?;
-    let parts = open_parts(segments, mark.as_ref())?;
+    let pages = Arc::new(PageCache::new(options.cache_bytes));
+    let parts = parts::open(&*disk, segments, mark.as_ref(), &pages)?;
     if mark.is_some() {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
-    assemble(disk, options, lock, parts)
+    assemble(disk, options, lock, pages, parts)
 }
 
 fn assemble(
     disk: Arc<dyn Disk>,
     options: LogOptions,
     lock: Box<dyn Held>,
+    pages: Arc<PageCache>,
     parts: Vec<Arc<Part>>,
 ) -> Result<Opened, OpenError> {
     let last = parts.last().expect("a store has at least one segment");
     let end = last.index.end();
     let tail = Tail {
-        disk,
+        disk: disk.clone(),
         segment: last.segment.clone(),
         end,
         synced: end,
@@ -66,13 +70,14 @@ fn assemble(
     let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, &options)?);
     let queue = Arc::new(Queue::new(options.queue_bytes));
     info!(segments = parts.len(), events = last.next_position(), "the store is open");
-    let shared = Arc::new(Shared::new(parts, options));
+    let shared = Arc::new(Shared::new(disk, options, pages, parts));
     let writer = Writer {
         shared: shared.clone(),
         queue,
         wake: tokio::sync::watch::Sender::new(0),
         tail,
         recent,
+        sealer: Sealer::start(shared.clone()),
         poison: None,
         finished_segment: false,
         dirty_since: None,
@@ -157,7 +162,7 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
     create().map_err(|error: io::Error| OpenError::io(disk.place(), error))?;
     let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0 };
     Segment::create(disk, header)?;
-    disk::write_small(disk, STORE, &store_file::encode_store(store))
+    disk::write_whole(disk, STORE, &store_file::encode_store(store))
         .map_err(|error| OpenError::io(disk.place(), error))?;
     Ok(store)
 }
@@ -201,43 +206,6 @@ pub(crate) fn open_segments(
         return Err(OpenError::Corrupt { file: disk.place().to_owned(), offset: 0, fault });
     }
     Ok(segments)
-}
-
-/// Indexes all segments. The last one may end in what was half written.
-fn open_parts(
-    mut segments: VecDeque<Segment>,
-    mark: Option<&CleanMark>,
-) -> Result<Vec<Arc<Part>>, OpenError> {
-    let mut parts = Vec::new();
-    let mut next_position = 0;
-    while let Some(segment) = segments.pop_front() {
-        if segment.header.first_position != next_position {
-            let fault = format!("events from position {next_position} on are missing before this segment");
-            return Err(OpenError::Corrupt { file: segment.path, offset: 0, fault });
-        }
-        let memory = MemoryIndex::starting(next_position, SEGMENT_HEADER);
-        let index = if !segments.is_empty() {
-            recovery::index_whole(&segment, memory, segment.len()?)?
-        } else if let Some(mark) = mark {
-            recovery::check_mark(&segment, mark)?;
-            recovery::index_whole(&segment, memory, mark.length)?
-        } else {
-            recovery::recover(&segment, memory)?
-        };
-        next_position += index.events();
-        let first_position = segment.header.first_position;
-        let index = Index::memory(index);
-        parts.push(Arc::new(Part {
-            segment: Arc::new(segment),
-            first_position,
-            begin: SEGMENT_HEADER,
-            index,
-        }));
-    }
-    if let Some(mark) = mark.filter(|mark| mark.next_position != next_position) {
-        warn!(marked = mark.next_position, found = next_position, "the clean mark and the log disagree");
-    }
-    Ok(parts)
 }
 
 /// The ids of the newest events, as many as are remembered.

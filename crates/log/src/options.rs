@@ -28,6 +28,13 @@ pub struct LogOptions {
     /// So many of the newest event ids are remembered to recognise an append that is repeated with
     /// `ExpectedRevision::Any`: 1,000,000. An exact expectation recognises all events for ever.
     pub remembered_ids: usize,
+    /// So many bytes of index files are held in memory: 64 MiB.
+    pub cache_bytes: usize,
+    /// Of so many streams it is held in memory where their newest events are: 100,000.
+    pub cached_streams: usize,
+    /// Whether the index of a full segment is written by a thread of its own, so that the writer need not
+    /// pause: yes.
+    pub index_in_background: bool,
     /// A page ends early when its events reach so many bytes: 32 MiB.
     pub page_bytes: u64,
     /// A filtered page ends early when so many events were looked at: 1,000,000.
@@ -47,6 +54,9 @@ impl Default for LogOptions {
             queue_bytes: 128 << 20,
             buffered_sync: Duration::from_millis(100),
             remembered_ids: 1_000_000,
+            cache_bytes: 64 << 20,
+            cached_streams: 100_000,
+            index_in_background: true,
             page_bytes: 32 << 20,
             page_scan: 1_000_000,
             clock: Arc::new(SystemClock),

@@ -74,7 +74,7 @@ fn revisions(
         let part = &view.parts[part];
         let here = left.start.max(span.first)..left.end.min(span.last() + 1);
         let chunk = next_of(&here, direction, CHUNK);
-        let offsets = part.index.stream_offsets(name.as_str(), chunk.clone())?;
+        let offsets = part.index.stream_offsets(name.as_str(), &span, chunk.clone())?;
         let before = events.len();
         let read = decode::events(part, &offsets, direction, &mut budget, &mut decoder, &mut events)? as u64;
         let read = next_of(&chunk, direction, read);

@@ -9,24 +9,33 @@ use engine_store::{AllPage, ReadAll, ReadError, ReadStream, StreamPage, subscrib
 use parking_lot::RwLock;
 
 use crate::{
-    index::{Index, memory::MemoryIndex},
+    disk::Disk,
+    index::{Index, memory::MemoryIndex, page::PageCache},
     options::LogOptions,
     read,
-    view::{Part, View},
+    view::{Facts, Part, View},
 };
 
 /// What the writer and the readers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub options: LogOptions,
+    pub pages: Arc<PageCache>,
     view: RwLock<View>,
     closed: AtomicBool,
-    pub options: LogOptions,
 }
 
 impl Shared {
-    pub(crate) fn new(parts: Vec<Arc<Part>>, options: LogOptions) -> Self {
-        let view = View { parts: Arc::new(parts) };
-        Shared { view: RwLock::new(view), closed: AtomicBool::new(false), options }
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        options: LogOptions,
+        pages: Arc<PageCache>,
+        parts: Vec<Arc<Part>>,
+    ) -> Self {
+        let facts = Arc::new(Facts::new(options.cached_streams));
+        let view = RwLock::new(View { parts: Arc::new(parts), facts });
+        Shared { disk, options, pages, view, closed: AtomicBool::new(false) }
     }
 
     /// What can be read now.
@@ -48,16 +57,14 @@ impl Shared {
 
     /// How many streams and documents the part that is written names.
     pub(crate) fn names_held(&self) -> usize {
-        let view = self.view();
-        let Index::Memory(memory) = &view.written().index;
-        memory.read().names_held()
+        self.view().written().index.with_memory(MemoryIndex::names_held).unwrap_or(0)
     }
 
     /// Changes the index of the part that is written: readers see all of the change, or nothing.
     pub(crate) fn publish(&self, change: impl FnOnce(&mut MemoryIndex)) {
-        let view = self.view();
-        let Index::Memory(memory) = &view.written().index;
-        change(&mut memory.write());
+        if let Index::Memory(memory) = &self.view().written().index {
+            change(&mut memory.write());
+        }
     }
 
     /// Adds a part, which is written from now on.
@@ -66,6 +73,23 @@ impl Shared {
         let mut parts = view.parts.as_ref().clone();
         parts.push(Arc::new(part));
         view.parts = Arc::new(parts);
+    }
+
+    /// Exchanges the parts of a segment that is not written any more for one.
+    pub(crate) fn exchange_parts(&self, part: Part) {
+        let number = part.segment.header.number;
+        let mut view = self.view.write();
+        let mut parts = view.parts.as_ref().clone();
+        let of_segment = |known: &Arc<Part>| known.segment.header.number == number;
+        let (Some(first), Some(last)) =
+            (parts.iter().position(of_segment), parts.iter().rposition(of_segment))
+        else {
+            return;
+        };
+        parts.splice(first..=last, [Arc::new(part)]);
+        // What was found out counts the parts as they were.
+        let facts = Arc::new(Facts::new(self.options.cached_streams));
+        *view = View { parts: Arc::new(parts), facts };
     }
 }
 

@@ -216,7 +216,8 @@ impl EventStore for LogStore {
         &self,
         progress: &(dyn Fn(VerifyProgress) + Send + Sync),
     ) -> Result<VerifyReport, ReadError> {
-        verify::verify_view(self.handle.shared.open_view()?, progress).await
+        let view = self.handle.shared.open_view()?;
+        verify::verify_view(self.handle.shared.disk.clone(), view, progress).await
     }
 
     fn properties(&self) -> Properties {

@@ -12,8 +12,8 @@ use crate::{
     disk::{Directory, Disk, Lock, Mode},
     error::{OpenError, Trouble},
     opening::{self, Found},
-    segment::{SEGMENT_HEADER, Segment},
-    view::View,
+    segment::Segment,
+    view::{Part, View},
 };
 use check::{Check, End};
 
@@ -63,7 +63,7 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
                 End::At(mark.length.min(previous))
             }
         };
-        check.frames(segment, SEGMENT_HEADER, end)?;
+        check.segment(disk, segment, end)?;
     }
     if segments.is_empty() {
         check.fault(disk.place(), 0, "all segments are missing");
@@ -73,6 +73,7 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
 
 /// Checks what is published of a store that is open.
 pub(crate) async fn verify_view(
+    disk: Arc<dyn Disk>,
     view: View,
     progress: &(dyn Fn(VerifyProgress) + Send + Sync),
 ) -> Result<VerifyReport, ReadError> {
@@ -83,10 +84,14 @@ pub(crate) async fn verify_view(
             let _gone = tell.blocking_send(progress);
         };
         let mut check = Check::new(&tell);
-        let parts: Vec<_> = view.parts.iter().map(|part| (Arc::clone(part), part.index.end())).collect();
-        check.total = parts.iter().map(|(part, end)| end - part.begin).sum();
-        for (part, end) in parts {
-            check.frames(&part.segment, part.begin, End::At(end))?;
+        // A segment may have several parts; the last tells where it ends.
+        let same =
+            |one: &Arc<Part>, next: &Arc<Part>| one.segment.header.number == next.segment.header.number;
+        let ends: Vec<_> = view.parts.chunk_by(same).filter_map(|parts| parts.last()).collect();
+        let ends: Vec<_> = ends.into_iter().map(|part| (part.segment.clone(), part.index.end())).collect();
+        check.total = ends.iter().map(|(_, end)| end).sum();
+        for (segment, end) in ends {
+            check.segment(&*disk, &segment, End::At(end))?;
         }
         Ok(check.report())
     });

@@ -2,10 +2,11 @@
 //!
 //! A view stays whole while the writer goes on: parts are never changed, but the last one grows at its end.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use engine_store::{Document, StreamMetadata, concurrency::StreamState};
 use engine_types::{CurrentRevision, Revision, StreamName};
+use quick_cache::sync::Cache;
 
 use crate::{
     error::Trouble,
@@ -35,10 +36,29 @@ impl Part {
     }
 }
 
-/// All parts, oldest first. The last is the one that is written.
+/// All parts, oldest first. The last is the one that is written; its index is in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub parts: Arc<Vec<Arc<Part>>>,
+    /// What was found out about these parts. Parts may be added, but not exchanged.
+    pub facts: Arc<Facts>,
+}
+
+/// Where the newest events of streams are in the parts that are not written any more: bounded in memory.
+#[derive(Debug)]
+pub(crate) struct Facts(Cache<Box<str>, Fact>);
+
+/// What was found in the first `parts` parts.
+#[derive(Debug, Clone, Copy)]
+struct Fact {
+    parts: usize,
+    newest: Newest,
+}
+
+impl Facts {
+    pub(crate) fn new(streams: usize) -> Self {
+        Facts(Cache::new(streams.max(16)))
+    }
 }
 
 /// The newest events of a stream: in which part, and which.
@@ -92,24 +112,41 @@ impl View {
     pub(crate) fn newest<const N: usize>(&self, names: [&str; N]) -> Result<[Newest; N], Trouble> {
         let last = self.parts.len() - 1;
         let mut newest: [Newest; N] = [None; N];
-        let Index::Memory(memory) = &self.parts[last].index;
-        {
-            let memory = memory.read();
+        self.written().index.with_memory(|memory| {
             for (newest, name) in newest.iter_mut().zip(names) {
                 *newest = memory.stream(name).map(|span| (last, span));
             }
-        }
+        });
         for (newest, name) in newest.iter_mut().zip(names) {
             if newest.is_none() && !name.is_empty() {
-                *newest = self.newest_below(last, name)?;
+                *newest = self.newest_finished(name)?;
             }
         }
         Ok(newest)
     }
 
-    /// The newest events of a stream in the parts before `part`.
-    fn newest_below(&self, part: usize, name: &str) -> Result<Newest, Trouble> {
-        for part in (0..part).rev() {
+    /// The newest events of a stream in all parts but the last, which are remembered.
+    fn newest_finished(&self, name: &str) -> Result<Newest, Trouble> {
+        let finished = self.parts.len() - 1;
+        if finished == 0 {
+            return Ok(None);
+        }
+        let known = self.facts.0.get(name);
+        if let Some(known) = known.filter(|known| known.parts == finished) {
+            return Ok(known.newest);
+        }
+        let unknown = known.map_or(0, |known| known.parts)..finished;
+        let newest = match self.newest_in(unknown, name)? {
+            Some(found) => Some(found),
+            None => known.and_then(|known| known.newest),
+        };
+        self.facts.0.insert(name.into(), Fact { parts: finished, newest });
+        Ok(newest)
+    }
+
+    /// The newest events of a stream in some parts.
+    fn newest_in(&self, parts: Range<usize>, name: &str) -> Result<Newest, Trouble> {
+        for part in parts.rev() {
             if let Some(span) = self.parts[part].index.stream(name)? {
                 return Ok(Some((part, span)));
             }
@@ -127,7 +164,7 @@ impl View {
         let mut spans = vec![newest];
         let (mut part, mut span) = newest;
         while span.first > first {
-            let Some(older) = self.newest_below(part, name)? else { break };
+            let Some(older) = self.newest_in(0..part, name)? else { break };
             (part, span) = older;
             spans.push(older);
         }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::{
     disk::Held,
     index::{Index, memory::MemoryIndex},
+    sealing::{self, Sealer},
     segment::SEGMENT_HEADER,
     shared::Shared,
     view::Part,
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     pub wake: watch::Sender<u64>,
     pub tail: Tail,
     pub recent: RecentIds,
+    pub sealer: Sealer,
     /// Why nothing can be written any more.
     pub poison: Option<Arc<str>>,
     /// Whether the segment is finished, and the next frame must go to a new one.
@@ -77,10 +79,12 @@ impl Writer {
         if let Some(why) = &self.poison {
             return Err(AppendError::unavailable(why.to_string()));
         }
+        self.sealer.finish();
         let closed = self.tail.cut().map_err(|error| lost(&error));
         if let Err(why) = closed {
             return Err(AppendError::OutcomeUnknown(why.into()));
         }
+        sealing::leave_index(&self.shared);
         crate::closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| {
             AppendError::unavailable(format!("the store was closed, but not marked as closed: {error}"))
         })
@@ -209,6 +213,7 @@ impl Writer {
             return Err(self.poison_with(&lost(&error)));
         }
         self.finished_segment = true;
+        let finished = self.tail.segment.header.number;
         let next_position = self.shared.view().next_position();
         if let Err(error) = self.tail.begin_segment(next_position) {
             let full = matches!(&error, crate::error::Trouble::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
@@ -228,6 +233,7 @@ impl Writer {
             begin: SEGMENT_HEADER,
             index: Index::memory(index),
         });
+        self.sealer.seal(finished);
         Ok(())
     }
 

@@ -6,6 +6,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use engine_store::{Filter, filter::Choice};
 
+use crate::units::le;
+
 /// So many kinds are told apart in one part; all others are [`OTHER`], which no filter can rule out. Streams
 /// that are named without regard to categories would otherwise make a kind each.
 const MAX_KINDS: usize = 4_096;
@@ -43,6 +45,11 @@ impl Kinds {
     /// Whether an event of this kind may pass. Kinds that came after the question may pass.
     pub(crate) fn may_pass(&self, number: u16) -> bool {
         self.0.get(usize::from(number)).copied().unwrap_or(true)
+    }
+
+    /// Whether all kinds may pass.
+    pub(crate) fn all(&self) -> bool {
+        self.0.iter().all(|passes| *passes)
     }
 
     /// Whether none of the known kinds can pass.
@@ -90,6 +97,32 @@ impl Dictionary {
         Kinds(std::iter::once(others).chain(passes).collect())
     }
 
+    /// The dictionary as an index file holds it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.others.to_le_bytes().to_vec();
+        for kind in &self.kinds {
+            bytes.extend_from_slice(&kind.count.to_le_bytes());
+            bytes.push(u8::from(kind.category.is_some()));
+            put_text(&mut bytes, kind.category.as_deref().unwrap_or_default());
+            put_text(&mut bytes, &kind.event_type);
+        }
+        bytes
+    }
+
+    /// Reads [`Dictionary::encode`], to be asked, not to be added to.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let mut dictionary =
+            Dictionary { others: le!(u64, take(&mut bytes, 8)?, 0), ..Dictionary::default() };
+        while !bytes.is_empty() {
+            let count = le!(u64, take(&mut bytes, 8)?, 0);
+            let has_category = take(&mut bytes, 1)?[0] != 0;
+            let category = take_text(&mut bytes)?;
+            let event_type = take_text(&mut bytes)?;
+            dictionary.kinds.push(Kind { category: has_category.then_some(category), event_type, count });
+        }
+        Some(dictionary)
+    }
+
     /// How often each kind occurs; absent where some are not told apart.
     pub(crate) fn counts(&self) -> Option<Vec<Count>> {
         (self.others == 0).then(|| self.kinds.clone())
@@ -98,6 +131,24 @@ impl Dictionary {
 
 fn category_of(stream: &str) -> Option<&str> {
     stream.split_once('-').map(|(category, _)| category)
+}
+
+/// Takes bytes off the front.
+fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (taken, rest) = bytes.split_at_checked(count)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+fn take_text(bytes: &mut &[u8]) -> Option<Arc<str>> {
+    let length = le!(u16, take(bytes, 2)?, 0) as usize;
+    std::str::from_utf8(take(bytes, length)?).ok().map(Arc::from)
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    let length = u16::try_from(text.len()).expect("names are bounded by their checks");
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
 }
 
 /// Whether an event of this kind may pass a filter, for all that is known of its stream is the category.
@@ -152,6 +203,17 @@ mod tests {
                 prop_assert!(dictionary.kinds(&filter).may_pass(number));
             }
         }
+    }
+
+    #[test]
+    fn a_dictionary_that_was_encoded_is_decoded() {
+        let mut dictionary = Dictionary::default();
+        for (stream, event_type) in [("account-1", "Created"), ("plain", "Created"), ("-odd", "$metadata")] {
+            dictionary.count(stream, event_type, 2);
+        }
+        let decoded = Dictionary::decode(&dictionary.encode()).unwrap();
+        assert_eq!(decoded.kinds, dictionary.kinds);
+        assert!(Dictionary::decode(&dictionary.encode()[..20]).is_none());
     }
 
     #[test]

@@ -21,22 +21,22 @@ pub(crate) struct MemoryIndex {
     pub first_position: u64,
     end: u64,
     /// The offset of each event.
-    offsets: Vec<u32>,
+    pub(super) offsets: Vec<u32>,
     /// The kind of each event.
-    kinds: Vec<u16>,
+    pub(super) kinds: Vec<u16>,
     /// The shortened id of each event.
-    ids: Vec<u64>,
-    streams: HashMap<StreamName, Stream>,
-    documents: BTreeMap<Box<str>, DocumentEntry>,
+    pub(super) ids: Vec<u64>,
+    pub(super) streams: HashMap<StreamName, Stream>,
+    pub(super) documents: BTreeMap<Box<str>, DocumentEntry>,
     pub dictionary: Dictionary,
     names: Mutex<Names>,
 }
 
 #[derive(Debug)]
-struct Stream {
-    first: u64,
-    offsets: Vec<u32>,
-    tombstoned: bool,
+pub(super) struct Stream {
+    pub(super) first: u64,
+    pub(super) offsets: Vec<u32>,
+    pub(super) tombstoned: bool,
 }
 
 /// The names in order. They are sorted when somebody asks, for the writer has better things to do.
@@ -153,6 +153,7 @@ impl MemoryIndex {
             count: stream.offsets.len() as u64,
             tombstoned: stream.tombstoned,
             last_offset: unpacked(*stream.offsets.last()?),
+            postings: 0,
         })
     }
 

@@ -9,10 +9,12 @@ use std::{
 use engine_store::{Fault, VerifyProgress, VerifyReport};
 
 use crate::{
+    disk::{self, Disk},
     error::{OpenError, Trouble},
     frame::{Head, Kind, LAST},
+    index::{build, memory::MemoryIndex},
     scan,
-    segment::Segment,
+    segment::{SEGMENT_HEADER, Segment},
 };
 
 /// Progress is told after so many bytes.
@@ -97,27 +99,59 @@ impl<'a> Check<'a> {
         self.next_position = Some(header.first_position);
     }
 
-    /// Checks the frames of a segment from `from` on.
-    pub(super) fn frames(&mut self, segment: &Segment, from: u64, end: End) -> Result<(), Trouble> {
+    /// Checks the frames of a segment, and that its index is what they make.
+    pub(super) fn segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
         self.report.segments += 1;
+        let faults = self.report.faults.len();
+        let mut memory = MemoryIndex::starting(segment.header.first_position, SEGMENT_HEADER);
+        let reached = self.frames(segment, &mut memory, end)?;
+        if self.report.faults.len() == faults && matches!(end, End::At(_)) {
+            memory.reach(reached);
+            self.index(disk, segment, &memory)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the index file of a segment, if it covers all of it: otherwise it is built again in any case.
+    fn index(&mut self, disk: &dyn Disk, segment: &Segment, memory: &MemoryIndex) -> Result<(), Trouble> {
+        let name = build::file_name(segment);
+        let path = disk.place().join(&name);
+        let found = match disk::read_whole(disk, &name) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(|error| Trouble::io(&path, error))?,
+        };
+        let covers = build::covered(&found);
+        if found == build::encode(segment, memory) || covers.is_some_and(|covered| covered < memory.end()) {
+            return Ok(());
+        }
+        let place = format!("{} at offset 0", path.display());
+        let fault = "the index is not that of its segment; close the store and remove this file, it is built \
+                     again when the store is opened";
+        self.report.faults.push(Fault { place, fault: fault.to_owned() });
+        Ok(())
+    }
+
+    /// Checks the frames of a segment, and answers where they end.
+    fn frames(&mut self, segment: &Segment, index: &mut MemoryIndex, end: End) -> Result<u64, Trouble> {
         let (End::At(to) | End::MayBeTorn(to)) = end;
         let before = self.done;
-        let mut offset = from;
-        let mut complete = from;
+        let mut offset = SEGMENT_HEADER;
+        let mut complete = offset;
         while offset < to {
             let scanned = scan::frames(segment, offset, to, |offset, head, frame| {
                 self.frame(segment, offset, head, frame);
+                // What contradicts the frames before has been told as a fault.
+                let _contradiction = index.add_frame(offset, head, frame);
                 if head.is(LAST) {
                     complete = offset + head.size;
                 }
-                self.tell(before + offset - from);
+                self.tell(before + offset);
                 Ok(())
             })?;
             let Some(fault) = scanned.fault else { break };
             let torn = matches!(end, End::MayBeTorn(_))
                 && scan::proof_of_sync(segment, scanned.end, to, complete)?.is_none();
             if torn {
-                complete = to;
                 break;
             }
             self.fault(&segment.path, scanned.end, fault.as_str());
@@ -128,9 +162,9 @@ impl<'a> Check<'a> {
         if complete < to && matches!(end, End::At(_)) {
             self.fault(&segment.path, complete, "the end of the append is missing");
         }
-        self.done = before + to.saturating_sub(from);
+        self.done = before + to;
         self.tell(self.done);
-        Ok(())
+        Ok(complete)
     }
 
     fn tell(&mut self, done: u64) {

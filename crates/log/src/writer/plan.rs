@@ -242,11 +242,11 @@ impl Known<'_> {
         }
         let Some(newest) = newest.filter(|(_, span)| revision.0 <= span.last()) else { return Ok(None) };
         let spans = self.view.spans(name.as_str(), newest, revision.0)?;
-        let Some((part, _)) = spans.first().filter(|(_, span)| span.first <= revision.0) else {
+        let Some((part, span)) = spans.first().filter(|(_, span)| span.first <= revision.0) else {
             return Ok(None);
         };
         let part = &self.view.parts[*part];
-        let offsets = part.index.stream_offsets(name.as_str(), revision.0..revision.0 + 1)?;
+        let offsets = part.index.stream_offsets(name.as_str(), span, revision.0..revision.0 + 1)?;
         let Some(offset) = offsets.first() else { return Ok(None) };
         let (head, _) = part.segment.frame(*offset, part.index.end(), part.typical_frame() * 2)?;
         Ok(Some((Uuid::from_bytes(head.id), head.position)))

@@ -1,0 +1,172 @@
+//! From an index in memory to an index file.
+
+use uuid::Uuid;
+
+use super::{
+    bloom::{self, Of},
+    memory::MemoryIndex,
+    page::{PAYLOAD, Pages},
+    table::{Extent, TableWriter},
+};
+use crate::{
+    segment::{Segment, check_header, header, seal_header},
+    units::{le, packed},
+};
+
+pub(super) const MAGIC: [u8; 8] = *b"cqrsIDX\n";
+
+/// Numbers in one page, by their size. None straddles two pages.
+pub(super) const U16S: usize = PAYLOAD / 2;
+pub(super) const U32S: usize = PAYLOAD / 4;
+pub(super) const U64S: usize = PAYLOAD / 8;
+
+/// The sizes of the values in the tables of streams and documents.
+pub(super) const STREAM: usize = 17;
+pub(super) const DOCUMENT: usize = 13;
+
+/// The parts of an index file, in their order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Layout {
+    pub offsets: Extent,
+    pub kinds: Extent,
+    pub ids: Extent,
+    pub postings: Extent,
+    pub streams: Extent,
+    pub documents: Extent,
+    pub stream_fences: Extent,
+    pub document_fences: Extent,
+    pub bloom: Extent,
+    pub dictionary: Extent,
+}
+
+impl Layout {
+    pub(super) fn extents(&mut self) -> [&mut Extent; 10] {
+        [
+            &mut self.offsets,
+            &mut self.kinds,
+            &mut self.ids,
+            &mut self.postings,
+            &mut self.streams,
+            &mut self.documents,
+            &mut self.stream_fences,
+            &mut self.document_fences,
+            &mut self.bloom,
+            &mut self.dictionary,
+        ]
+    }
+}
+
+/// What binds the pages of an index file to it.
+pub(super) fn salt(store: Uuid, segment: u64) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c_append(0x1D, store.as_bytes()), &segment.to_le_bytes())
+}
+
+/// The name of the index file of a segment.
+pub(crate) fn file_name(segment: &Segment) -> String {
+    let header = &segment.header;
+    Segment::name(header.number, header.first_position).replace(".log", ".idx")
+}
+
+/// Up to where an index file covers its segment, if it is one.
+pub(crate) fn covered(bytes: &[u8]) -> Option<u64> {
+    check_header(bytes, MAGIC, std::path::Path::new("")).ok()?;
+    Some(le!(u64, bytes, 40))
+}
+
+/// The bytes of the index file for a segment, of which `index` holds all frames. The same frames make the
+/// same bytes.
+pub(crate) fn encode(segment: &Segment, index: &MemoryIndex) -> Vec<u8> {
+    let mut pages = Pages::new(salt(segment.header.store, segment.header.number));
+    pages.push(&[]);
+    let mut layout = Layout {
+        offsets: numbers(&mut pages, index.offsets.iter().map(|number| number.to_le_bytes()), U32S),
+        kinds: numbers(&mut pages, index.kinds.iter().map(|number| number.to_le_bytes()), U16S),
+        ids: numbers(&mut pages, index.ids.iter().map(|number| number.to_le_bytes()), U64S),
+        ..Layout::default()
+    };
+    let mut streams: Vec<_> = index.streams.iter().collect();
+    streams.sort_unstable_by_key(|(name, _)| name.as_str());
+    let postings = streams.iter().flat_map(|(_, stream)| &stream.offsets).map(|number| number.to_le_bytes());
+    layout.postings = numbers(&mut pages, postings, U32S);
+    let mut keys = Vec::with_capacity(index.names_held());
+
+    let mut table = TableWriter::new(&mut pages);
+    let mut posting = 0;
+    for (name, stream) in streams {
+        keys.push(bloom::hash(Of::Stream, name.as_str()));
+        let count = crate::units::short(stream.offsets.len());
+        table.add(name.as_str(), &stream_value(stream.first, count, posting, stream.tombstoned));
+        posting += count;
+    }
+    let (streams, stream_fences) = table.finish();
+    let mut table = TableWriter::new(&mut pages);
+    for (key, entry) in &index.documents {
+        keys.push(bloom::hash(Of::Document, key));
+        table.add(key, &document_value(entry.version, packed(entry.offset), entry.removed));
+    }
+    let (documents, document_fences) = table.finish();
+    (layout.streams, layout.documents) = (streams, documents);
+    layout.stream_fences = bytes(&mut pages, &stream_fences);
+    layout.document_fences = bytes(&mut pages, &document_fences);
+    layout.bloom = bloom::write(&mut pages, &keys);
+    layout.dictionary = bytes(&mut pages, &index.dictionary.encode());
+    pages.set_first(&first_page(segment, index, layout));
+    pages.bytes
+}
+
+fn first_page(segment: &Segment, index: &MemoryIndex, mut layout: Layout) -> Vec<u8> {
+    let mut bytes = header(MAGIC);
+    bytes[16..32].copy_from_slice(segment.header.store.as_bytes());
+    bytes[32..40].copy_from_slice(&segment.header.number.to_le_bytes());
+    bytes[40..48].copy_from_slice(&index.end().to_le_bytes());
+    bytes[48..56].copy_from_slice(&index.events().to_le_bytes());
+    let mut page = seal_header(bytes).to_vec();
+    for extent in layout.extents() {
+        page.extend_from_slice(&extent.first_page.to_le_bytes());
+        page.extend_from_slice(&extent.length.to_le_bytes());
+    }
+    page
+}
+
+fn numbers<const N: usize>(
+    pages: &mut Pages,
+    numbers: impl Iterator<Item = [u8; N]>,
+    per_page: usize,
+) -> Extent {
+    let first_page = pages.next();
+    let mut page = Vec::with_capacity(PAYLOAD);
+    for number in numbers {
+        page.extend_from_slice(&number);
+        if page.len() == per_page * N {
+            pages.push(&page);
+            page.clear();
+        }
+    }
+    if !page.is_empty() {
+        pages.push(&page);
+    }
+    Extent { first_page, length: pages.next() - first_page }
+}
+
+fn bytes(pages: &mut Pages, bytes: &[u8]) -> Extent {
+    let first_page = pages.next();
+    pages.push_all(bytes, PAYLOAD);
+    Extent { first_page, length: bytes.len() as u64 }
+}
+
+fn stream_value(first: u64, count: u32, posting: u32, tombstoned: bool) -> [u8; STREAM] {
+    let mut value = [0; STREAM];
+    value[..8].copy_from_slice(&first.to_le_bytes());
+    value[8..12].copy_from_slice(&count.to_le_bytes());
+    value[12..16].copy_from_slice(&posting.to_le_bytes());
+    value[16] = u8::from(tombstoned);
+    value
+}
+
+fn document_value(version: u64, offset: u32, removed: bool) -> [u8; DOCUMENT] {
+    let mut value = [0; DOCUMENT];
+    value[..8].copy_from_slice(&version.to_le_bytes());
+    value[8..12].copy_from_slice(&offset.to_le_bytes());
+    value[12] = u8::from(removed);
+    value
+}

@@ -1,0 +1,250 @@
+//! The index of a segment in a file: read page by page, so that memory holds only what is used.
+
+use std::{ops::Range, sync::Arc};
+
+use engine_store::Direction;
+
+use super::{
+    DocumentEntry, Found, Search, Span,
+    bloom::{self, Of},
+    build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
+    dictionary::Dictionary,
+    page::{PAYLOAD, PageCache, PagedFile},
+    table::{Extent, Table},
+};
+use crate::{
+    disk::{Disk, Mode},
+    error::Trouble,
+    segment::{Segment, check_header},
+    units::{index, le, unpacked},
+};
+
+/// An index file that is open.
+#[derive(Debug)]
+pub(crate) struct DiskIndex {
+    file: PagedFile,
+    first_position: u64,
+    pub events: u64,
+    pub end: u64,
+    layout: Layout,
+    streams: Table,
+    documents: Table,
+    pub dictionary: Dictionary,
+}
+
+impl DiskIndex {
+    /// Opens the index file of a segment; absent where there is none. Any reason not to open it is a reason to
+    /// build it again.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        segment: &Segment,
+        cache: &Arc<PageCache>,
+    ) -> Result<Option<Self>, String> {
+        let name = build::file_name(segment);
+        let path = disk.place().join(&name);
+        let file = match disk.open(&name, Mode::Read) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| error.to_string())?,
+        };
+        let header = segment.header;
+        let salt = build::salt(header.store, header.number);
+        let file = PagedFile::new(file, path, salt, cache.clone());
+        let read =
+            |extent: Extent| file.all(extent.first_page, extent.length).map_err(|error| error.to_string());
+        let first = read(Extent { first_page: 0, length: PAYLOAD as u64 })?;
+        check_header(&first, MAGIC, &file.path).map_err(|error| error.to_string())?;
+        if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
+            return Err("the file belongs to another segment".to_owned());
+        }
+        let mut layout = Layout::default();
+        for (number, extent) in layout.extents().into_iter().enumerate() {
+            let at = 64 + number * 16;
+            *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
+        }
+        let damaged = || "the tables do not fit together".to_owned();
+        let streams = Table::new(layout.streams, read(layout.stream_fences)?, STREAM).ok_or_else(damaged)?;
+        let documents =
+            Table::new(layout.documents, read(layout.document_fences)?, DOCUMENT).ok_or_else(damaged)?;
+        let dictionary = Dictionary::decode(&read(layout.dictionary)?).ok_or_else(damaged)?;
+        let (end, events) = (le!(u64, first, 40), le!(u64, first, 48));
+        let first_position = header.first_position;
+        Ok(Some(DiskIndex { file, first_position, events, end, layout, streams, documents, dictionary }))
+    }
+
+    pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
+        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Stream, name))? {
+            return Ok(None);
+        }
+        let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
+        let mut span = Span {
+            first: le!(u64, value, 0),
+            count: u64::from(le!(u32, value, 8)),
+            tombstoned: value[16] != 0,
+            last_offset: 0,
+            postings: u64::from(le!(u32, value, 12)),
+        };
+        let last = span.postings + span.count - 1;
+        span.last_offset = self.numbers(self.layout.postings, last..last + 1)?.first().copied().unwrap_or(0);
+        Ok(Some(span))
+    }
+
+    pub(crate) fn stream_offsets(&self, span: &Span, revisions: Range<u64>) -> Result<Vec<u64>, Trouble> {
+        let from = span.postings + (revisions.start - span.first);
+        self.numbers(self.layout.postings, from..from + (revisions.end - revisions.start))
+    }
+
+    pub(crate) fn offset(&self, position: u64) -> Result<u64, Trouble> {
+        let place = position.saturating_sub(self.first_position);
+        if place >= self.events {
+            return Ok(self.end);
+        }
+        Ok(self.numbers(self.layout.offsets, place..place + 1)?.first().copied().unwrap_or(self.end))
+    }
+
+    pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
+        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Document, key))? {
+            return Ok(None);
+        }
+        let value = self.documents.get(&self.file, key)?;
+        Ok(value.map(|value| DocumentEntry {
+            version: le!(u64, value, 0),
+            offset: unpacked(le!(u32, value, 8)),
+            removed: value[12] != 0,
+        }))
+    }
+
+    pub(crate) fn names(
+        &self,
+        from: &str,
+        behind: bool,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>, Trouble> {
+        let mut names = Vec::new();
+        self.streams.range(&self.file, from, |name, value| {
+            if !(behind && name == from) {
+                names.push((name.to_owned(), le!(u64, value, 0) + u64::from(le!(u32, value, 8)) - 1));
+            }
+            names.len() < limit
+        })?;
+        Ok(names)
+    }
+
+    pub(crate) fn keys(
+        &self,
+        from: &str,
+        behind: bool,
+        limit: usize,
+    ) -> Result<Vec<(String, bool)>, Trouble> {
+        let mut keys = Vec::new();
+        self.documents.range(&self.file, from, |key, value| {
+            if !(behind && key == from) {
+                keys.push((key.to_owned(), value[12] != 0));
+            }
+            keys.len() < limit
+        })?;
+        Ok(keys)
+    }
+
+    pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
+        let first = self.events.saturating_sub(limit as u64);
+        let mut ids = Vec::new();
+        let per_page = U64S as u64;
+        let extent = self.layout.ids;
+        let from_page = first / per_page;
+        let bytes = self
+            .file
+            .all(extent.first_page + from_page, extent.length.saturating_sub(from_page) * PAYLOAD as u64)?;
+        for page in bytes.chunks(PAYLOAD) {
+            ids.extend((0..U64S).map(|place| le!(u64, page, place * 8)));
+        }
+        let skipped = index(first - from_page * per_page);
+        Ok(ids.into_iter().skip(skipped).take(index(self.events - first)).collect())
+    }
+
+    pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
+        let behind = self.first_position + self.events;
+        let places = search.positions.start - self.first_position
+            ..search.positions.end.min(behind) - self.first_position;
+        let mut found = Found::default();
+        let mut wanted = Vec::new();
+        if search.kinds.all() {
+            let count = (search.limit as u64).min(places.end - places.start);
+            wanted.extend(match search.direction {
+                Direction::Forwards => places.start..places.start + count,
+                Direction::Backwards => places.end - count..places.end,
+            });
+            if search.direction == Direction::Backwards {
+                wanted.reverse();
+            }
+            found.seen = count;
+        } else {
+            found.seen = self.wanted(search, places, &mut wanted)?;
+        }
+        let offsets = self.offsets_of(&wanted)?;
+        found.events = wanted.into_iter().map(|place| self.first_position + place).zip(offsets).collect();
+        Ok(found)
+    }
+
+    /// Collects the places of events of the kinds, and answers how many places it looked at.
+    fn wanted(&self, search: &Search<'_>, places: Range<u64>, wanted: &mut Vec<u64>) -> Result<u64, Trouble> {
+        let mut held: Option<(u64, bytes::Bytes)> = None;
+        let mut seen = 0;
+        let mut look = |place: u64| -> Result<bool, Trouble> {
+            let number = place / U16S as u64;
+            let page = match &held {
+                Some((known, page)) if *known == number => page,
+                _ => &held.insert((number, self.file.page(self.layout.kinds.first_page + number)?)).1,
+            };
+            seen += 1;
+            if search.kinds.may_pass(le!(u16, page, index(place % U16S as u64) * 2)) {
+                wanted.push(place);
+            }
+            Ok(wanted.len() < search.limit)
+        };
+        match search.direction {
+            Direction::Forwards => {
+                for place in places {
+                    if !look(place)? {
+                        break;
+                    }
+                }
+            }
+            Direction::Backwards => {
+                for place in places.rev() {
+                    if !look(place)? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    fn offsets_of(&self, places: &[u64]) -> Result<Vec<u64>, Trouble> {
+        let mut offsets = Vec::with_capacity(places.len());
+        let mut held: Option<(u64, bytes::Bytes)> = None;
+        for place in places {
+            let number = place / U32S as u64;
+            let page = match &held {
+                Some((known, page)) if *known == number => page,
+                _ => &held.insert((number, self.file.page(self.layout.offsets.first_page + number)?)).1,
+            };
+            offsets.push(unpacked(le!(u32, page, index(place % U32S as u64) * 4)));
+        }
+        Ok(offsets)
+    }
+
+    /// Offsets from a run of them.
+    fn numbers(&self, extent: Extent, mut places: Range<u64>) -> Result<Vec<u64>, Trouble> {
+        let mut numbers = Vec::with_capacity(index(places.end - places.start));
+        while !places.is_empty() {
+            let number = places.start / U32S as u64;
+            let page = self.file.page(extent.first_page + number)?;
+            let behind = places.end.min((number + 1) * U32S as u64);
+            let at = |place: u64| unpacked(le!(u32, page, index(place % U32S as u64) * 4));
+            numbers.extend((places.start..behind).map(at));
+            places.start = behind;
+        }
+        Ok(numbers)
+    }
+}

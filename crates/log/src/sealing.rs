@@ -1,0 +1,126 @@
+//! Writing the indexes of segments that are finished.
+//!
+//! An index file is a convenience: whatever goes wrong here is told, and the index stays in memory or is
+//! built again at the next start.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use tracing::warn;
+
+use crate::{
+    disk::{self, Disk},
+    index::{Index, build, disk::DiskIndex, memory::MemoryIndex, page::PageCache},
+    recovery,
+    segment::{SEGMENT_HEADER, Segment},
+    shared::Shared,
+    view::Part,
+};
+
+/// So many finished segments may wait for their index; behind that the writer waits, for they fill memory.
+const WAITING: usize = 2;
+
+/// Writes indexes, in a thread of its own or in the calling one.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    shared: Arc<Shared>,
+    background: Option<(mpsc::SyncSender<u64>, JoinHandle<()>)>,
+}
+
+impl Sealer {
+    pub(crate) fn start(shared: Arc<Shared>) -> Self {
+        let background = if shared.options.index_in_background { in_background(&shared) } else { None };
+        Sealer { shared, background }
+    }
+
+    /// Lets the index of a segment be written, which is finished.
+    pub(crate) fn seal(&self, segment: u64) {
+        let sent = self.background.as_ref().is_some_and(|(sender, _)| sender.send(segment).is_ok());
+        if !sent {
+            seal(&self.shared, segment);
+        }
+    }
+
+    /// Waits until all indexes are written.
+    pub(crate) fn finish(self) {
+        if let Some((sender, thread)) = self.background {
+            drop(sender);
+            // A panic has been told by the thread itself.
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn in_background(shared: &Arc<Shared>) -> Option<(mpsc::SyncSender<u64>, JoinHandle<()>)> {
+    let (sender, segments) = mpsc::sync_channel(WAITING);
+    let shared = shared.clone();
+    let work = move || segments.into_iter().for_each(|segment| seal(&shared, segment));
+    let thread = std::thread::Builder::new().name("event-log-indexer".to_owned()).spawn(work);
+    thread.ok().map(|thread| (sender, thread))
+}
+
+fn seal(shared: &Shared, segment: u64) {
+    let Some(bytes) = index_bytes(shared, segment) else { return };
+    let view = shared.view();
+    let part = view.parts.iter().find(|part| part.segment.header.number == segment);
+    let Some(segment) = part.map(|part| part.segment.clone()) else { return };
+    if let Some(index) = write(&*shared.disk, &segment, &bytes, &shared.pages) {
+        let first_position = segment.header.first_position;
+        let index = Index::Disk(Box::new(index));
+        shared.exchange_parts(Part { segment, first_position, begin: SEGMENT_HEADER, index });
+    }
+}
+
+/// The bytes of the index of all that is in a segment; absent where the index is in its file already.
+fn index_bytes(shared: &Shared, number: u64) -> Option<Vec<u8>> {
+    let view = shared.view();
+    let mut parts = view.parts.iter().filter(|part| part.segment.header.number == number);
+    let (first, second) = (parts.next()?, parts.next());
+    let end = second.unwrap_or(first).index.end();
+    if second.is_none_or(|rest| rest.begin == end)
+        && first.index.end() == end
+        && matches!(first.index, Index::Disk(_))
+    {
+        return None;
+    }
+    if let (None, Index::Memory(memory)) = (second, &first.index) {
+        return Some(build::encode(&first.segment, &memory.read()));
+    }
+    let empty = MemoryIndex::starting(first.segment.header.first_position, SEGMENT_HEADER);
+    match recovery::index_whole(&first.segment, empty, end) {
+        Ok(memory) => Some(build::encode(&first.segment, &memory)),
+        Err(error) => {
+            warn!("the index of segment {number} could not be built: {error}");
+            None
+        }
+    }
+}
+
+/// Writes the index of the segment that was written last, so that the next start need not build it.
+pub(crate) fn leave_index(shared: &Shared) {
+    let view = shared.view();
+    let segment = &view.written().segment;
+    if let Some(bytes) = index_bytes(shared, segment.header.number) {
+        write(&*shared.disk, segment, &bytes, &shared.pages);
+    }
+}
+
+/// Writes an index file and opens it.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    segment: &Segment,
+    bytes: &[u8],
+    pages: &Arc<PageCache>,
+) -> Option<DiskIndex> {
+    let written =
+        disk::write_whole(disk, &build::file_name(segment), bytes).map_err(|error| error.to_string());
+    match written.and_then(|()| DiskIndex::open(disk, segment, pages)) {
+        Ok(index) => index,
+        Err(error) => {
+            warn!("the index of segment {} could not be written: {error}", segment.header.number);
+            None
+        }
+    }
+}
