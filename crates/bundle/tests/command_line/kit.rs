@@ -90,7 +90,7 @@ impl Engine {
     pub(crate) fn console(&self, arguments: &[&str]) -> Console {
         let mut child = pipes(&mut self.command(arguments));
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        Console { child, stdin, stdout: BufReader::new(stdout.unwrap()) }
+        Console { child, stdin, stdout: stdout.map(BufReader::new) }
     }
 
     /// How much is in an account.
@@ -124,7 +124,7 @@ fn pipes(command: &mut Command) -> Child {
 pub(crate) struct Console {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
-    pub(crate) stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Console {
@@ -136,7 +136,7 @@ impl Console {
     /// The next line that is answered; nothing at the end.
     pub(crate) fn next_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let bytes = self.stdout.read_line(&mut line).unwrap();
+        let bytes = self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
         (bytes > 0).then(|| line.trim_end().to_owned())
     }
 
@@ -144,6 +144,16 @@ impl Console {
     pub(crate) fn ask(&mut self, line: &str) -> String {
         self.write(&format!("{line}\n"));
         self.next_line().unwrap_or_else(|| panic!("no answer to `{line}`"))
+    }
+
+    /// Reads no more.
+    pub(crate) fn hang_up(&mut self) {
+        self.stdout = None;
+    }
+
+    /// All that was told on stderr, once the program has ended.
+    pub(crate) fn stderr(&mut self) -> String {
+        std::io::read_to_string(self.child.stderr.as_mut().unwrap()).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
