@@ -227,3 +227,61 @@ impl<P: Pages> Source for Follow<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicU32, Ordering},
+        task::{Context, Poll, Waker},
+    };
+
+    use engine_types::ExpectedRevision;
+
+    use super::*;
+    use crate::{AppendRequest, EventStore, NewEvent, memory::MemoryStore};
+
+    /// The output of a future that need not wait.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("it waits, although what it waits for is there"),
+        }
+    }
+
+    /// A store to which an event is appended between the second look at it and the answer to that look.
+    struct Late {
+        store: MemoryStore,
+        looks: AtomicU32,
+        appended: watch::Sender<u64>,
+    }
+
+    impl Pages for Late {
+        fn stream_page(&self, request: &ReadStream) -> Result<StreamPage, ReadError> {
+            now(self.store.read_stream(request.clone()))
+        }
+
+        fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError> {
+            let page = now(self.store.read_all(request.clone()));
+            if self.looks.fetch_add(1, Ordering::SeqCst) == 1 {
+                let stream = StreamName::new("account-1").unwrap();
+                let event = NewEvent::json(uuid::Uuid::from_u128(1), "Opened", &()).unwrap();
+                let request = AppendRequest::to(stream, ExpectedRevision::NoStream, vec![event]);
+                now(self.store.append(request)).unwrap();
+                self.appended.send_modify(|count| *count += 1);
+            }
+            page
+        }
+    }
+
+    #[test]
+    fn an_append_between_the_last_look_and_the_wait_is_not_slept_through() {
+        let appended = watch::Sender::new(0);
+        let wake = appended.subscribe();
+        let late = Arc::new(Late { store: MemoryStore::new(), looks: AtomicU32::new(0), appended });
+        let to = SubscribeTo::All(SubscribeFrom::Start);
+        let mut subscription = Follow::begin(late, wake, to, Filter::domain()).unwrap();
+        assert_eq!(now(subscription.next()).unwrap(), SubscriptionMessage::CaughtUp);
+        assert_eq!(now(subscription.next_event()).unwrap().stream.as_str(), "account-1");
+    }
+}
