@@ -1,7 +1,7 @@
 //! The instances that are kept in memory: the most recently used, up to a bound.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +24,8 @@ const MAX_PASSED_OVER: usize = 8;
 /// A value is dropped only when nobody uses it, so that two users of one key always share one value.
 pub(crate) struct Cache<V> {
     shards: Box<[Mutex<Shard<V>>]>,
-    hasher: RandomState,
+    /// Without chance, so that a simulation drops the same values each time.
+    hasher: BuildHasherDefault<DefaultHasher>,
     capacity_of_shard: usize,
     started: Instant,
 }
@@ -43,7 +44,7 @@ impl<V> Cache<V> {
         let shards = capacity.clamp(1, MAX_SHARDS);
         Cache {
             shards: (0..shards).map(|_| Mutex::new(LruCache::unbounded())).collect(),
-            hasher: RandomState::new(),
+            hasher: BuildHasherDefault::default(),
             capacity_of_shard: capacity / shards,
             started: Instant::now(),
         }

@@ -22,7 +22,8 @@ pub struct Receipt<A: Aggregate> {
     pub command_id: CommandId,
     /// What the chain of causes is called.
     pub correlation_id: CorrelationId,
-    /// Whether this is the first answer again, because the command id had been seen before.
+    /// Whether this is the first answer again: the events had been stored for the same command id before. False
+    /// only where this very sending stored them.
     pub duplicate: bool,
 }
 

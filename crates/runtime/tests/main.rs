@@ -16,6 +16,7 @@ mod middleware;
 mod panics;
 mod receipts;
 mod repetition;
+mod simulation;
 mod snapshots;
 mod start;
 mod state_at;

@@ -23,7 +23,8 @@ pub(super) enum Stored<A: Aggregate> {
 /// What became of an append.
 enum Outcome {
     Written(Appended),
-    /// The same events stand there already, from an earlier sending of the command.
+    /// The same events stand there already, from an earlier sending of the command or, for all that can be
+    /// known, from an earlier try of this one.
     WrittenBefore(Appended),
     Overtaken {
         answer_was_lost: bool,
@@ -81,7 +82,11 @@ impl<A: Aggregate> Container<A> {
             // From here on, until the answer is folded in, the store may be ahead of the instance.
             instance.condition = Condition::Stale;
             match (self.store.append(request).await, &lost) {
-                (Ok(appended), None) if appended.deduplicated => return Ok(Outcome::WrittenBefore(appended)),
+                (Ok(appended), lost)
+                    if appended.deduplicated && (lost.is_none() || order.may_be_repeated) =>
+                {
+                    return Ok(Outcome::WrittenBefore(appended));
+                }
                 (Ok(appended), _) => return Ok(Outcome::Written(appended)),
                 (Err(AppendError::Conflict { .. }), lost) => {
                     return Ok(Outcome::Overtaken { answer_was_lost: lost.is_some() });

@@ -96,7 +96,7 @@ impl FaultyStore {
                 self.others(others).await;
                 Ok(())
             }
-            Some(Fault::Unavailable | Fault::LostBefore | Fault::LostAfter) => {
+            Some(Fault::Unavailable | Fault::LostBefore | Fault::LostAfter | Fault::LostLate(_)) => {
                 Err(ReadError::unavailable("planned"))
             }
         }
@@ -131,6 +131,10 @@ impl EventStore for FaultyStore {
             Some(Fault::LostAfter) => {
                 // A store need not say that it was a conflict when it can say nothing.
                 let _ = self.inner.append(request).await;
+                Err(lost())
+            }
+            Some(Fault::LostLate(delay)) => {
+                drop(self.detached(request, tokio::time::sleep(delay)));
                 Err(lost())
             }
             Some(Fault::Overtaken(others)) => {
@@ -240,16 +244,16 @@ impl EventStore for FaultyStore {
 
 impl FaultyStore {
     /// Writes later, whether or not the caller still waits: as a store does whose writer has the request.
-    async fn detached(
+    fn detached(
         &self,
         request: AppendRequest,
         until: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<Appended, AppendError> {
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static {
         let inner = self.inner.clone();
         let write = tokio::spawn(async move {
             until.await;
             inner.append(request).await
         });
-        write.await.expect("the in-memory store does not panic")
+        async move { write.await.expect("the in-memory store does not panic") }
     }
 }

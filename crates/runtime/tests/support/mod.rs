@@ -3,6 +3,7 @@
 pub mod account;
 pub mod faulty;
 pub mod meter;
+pub mod random;
 
 use std::sync::Arc;
 

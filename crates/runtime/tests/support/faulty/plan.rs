@@ -23,6 +23,8 @@ pub enum Fault {
     LostBefore,
     /// The answer is lost after the events were written.
     LostAfter,
+    /// The answer is lost at once, and the events are written only after so long.
+    LostLate(Duration),
     /// The call waits at the gate. An append goes on behind it even when its caller has gone.
     Held(Gate),
     /// The same, for so long.
