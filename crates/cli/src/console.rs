@@ -8,7 +8,7 @@ mod terminal;
 
 use std::io::{self, IsTerminal};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -37,10 +37,8 @@ pub(crate) fn run(
         }
         Ok(()) => runtime.block_on(piped::run(world, output, &mut signals)),
     };
-    let closed = runtime.block_on(work::close(world, &mut signals));
-    let exit = result?;
-    closed?;
-    Ok(exit)
+    runtime.block_on(work::close(world, &mut signals));
+    result
 }
 
 /// Opens the store, which may take a while after a crash, and starts the application over it.
@@ -139,8 +137,13 @@ fn parse(text: &str, world: &World) -> Result<Option<Parsed>, Failure> {
 fn explain(error: &clap::Error, words: &[String], world: &World) -> Failure {
     let is_command = |word: &String| world.map().commands().any(|(_, command)| command.name == word);
     match words.iter().find(|word| !word.starts_with('-')) {
-        Some(name) if error.kind() == ErrorKind::InvalidSubcommand && is_command(name) => {
-            Failure::usage(format!("`{name}` is a command of the domain: send it with `send {name} …`"))
+        Some(name) if error.kind() == ErrorKind::InvalidSubcommand => {
+            if is_command(name) {
+                let fault = format!("`{name}` is a command of the domain: send it with `send {name} …`");
+                return Failure::usage(fault);
+            }
+            let hint = args::did_you_mean(name, args::prompt_words(&PromptLine::command()));
+            Failure::usage(format!("there is no `{name}`{hint}")).advising("`help` lists what there is")
         }
         _ => usage_failure(error),
     }
@@ -188,7 +191,7 @@ mod tests {
     fn faults_are_usage_and_say_what_is_wrong() {
         for (line, part) in [
             ("send 'x", "a quote is not closed"),
-            ("sned X", "sned"),
+            ("sned X", "did you mean `send`?"),
             ("show account", "<ID>"),
             ("read account-a --limit 0", "--limit"),
             ("streams --store memory:", "when the console starts"),

@@ -53,9 +53,8 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
 async fn single(command: &Command, world: &World, output: &mut Output) -> Result<(), Trouble> {
     let mut signals = listen()?;
     let result = work::carry_out(command, world, output, &signals).await;
-    let closed = work::close(world, &mut signals).await;
-    result?;
-    Ok(closed?)
+    work::close(world, &mut signals).await;
+    result
 }
 
 /// Takes over the signals of this process.

@@ -9,7 +9,7 @@ use engine::{
     runtime::map::Map,
     store::{EventStore, VerifyProgress, VerifyReport},
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinSet};
 
 use crate::failure::Failure;
 
@@ -54,7 +54,17 @@ impl World {
         progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
     ) -> Result<VerifyReport, Failure> {
         match self.store.get() {
-            Some(store) => Ok(store.verify(&progress).await?),
+            Some(store) => {
+                let store = store.clone();
+                // A task of its own, so that a store that never waits does not keep signals from being heard.
+                let mut task = JoinSet::new();
+                task.spawn(async move { store.verify(&progress).await });
+                match task.join_next().await {
+                    Some(Ok(report)) => Ok(report?),
+                    Some(Err(error)) => Err(Failure::new("internal", error.to_string())),
+                    None => unreachable!("one task was started"),
+                }
+            }
             None => Ok(engine::stores::verify(&self.url, progress).await?),
         }
     }

@@ -42,7 +42,7 @@ fn a_piped_console_goes_on_after_a_failed_line_and_exits_with_one() {
     let ended = engine.piped(&["console"], input);
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("refused: "), "{}", ended.stdout);
-    assert!(ended.stdout.contains("error: unrecognized subcommand 'nonsense'"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("error: there is no `nonsense`"), "{}", ended.stdout);
     assert!(ended.stdout.ends_with("account-a @1  MoneyDeposited {\"amount\":5}\n"), "{}", ended.stdout);
     assert_eq!(engine.balance("a"), 5);
 }

@@ -99,7 +99,6 @@ fn leave_on_termination(runtime: &Runtime, world: Arc<World>, busy: Arc<Mutex<()
         restore();
         if let Ok(Err(failure)) = closed {
             Output::complain(&failure);
-            std::process::exit(i32::from(failure.exit().code()));
         }
         std::process::exit(i32::from(Exit::Done.code()));
     });

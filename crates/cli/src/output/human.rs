@@ -70,9 +70,9 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
     }
 }
 
-/// How many faults there are, in words.
-pub(super) fn faults(count: usize) -> String {
-    if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") }
+/// How many there are, in words.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn write_receipt(out: &mut impl Write, receipt: &JsonReceipt) -> io::Result<()> {
@@ -135,10 +135,10 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
     for fault in &report.faults {
         writeln!(out, "{ERROR}damaged:{ERROR:#} {}: {}", printable(&fault.place), printable(&fault.fault))?;
     }
-    let mut checked = format!("{} events", report.events);
-    for (count, what) in [(report.segments, "segments"), (report.bytes, "bytes")] {
+    let mut checked = counted(report.events, "event");
+    for (count, what) in [(report.segments, "segment"), (report.bytes, "byte")] {
         if count > 0 {
-            let _ = write!(checked, ", {count} {what}");
+            let _ = write!(checked, ", {}", counted(count, what));
         }
     }
     match report.faults.len() {
@@ -146,7 +146,7 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
         count => writeln!(
             out,
             "{ERROR}error:{ERROR:#} the store is damaged: {} in {checked}. Keep a copy of the files",
-            faults(count)
+            counted(count as u64, "fault")
         ),
     }
 }

@@ -130,8 +130,12 @@ fn event_form(event: &RecordedEvent) -> Recorded<'_> {
 
 fn verified(report: &VerifyReport) -> Verified<'_> {
     let faults = report.faults.len();
-    let error = (faults > 0)
-        .then(|| Failure::new("corrupt", format!("the store is damaged: {}", super::human::faults(faults))));
+    let error = (faults > 0).then(|| {
+        Failure::new(
+            "corrupt",
+            format!("the store is damaged: {}", super::human::counted(faults as u64, "fault")),
+        )
+    });
     Verified {
         ok: faults == 0,
         error,
