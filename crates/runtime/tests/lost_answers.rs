@@ -85,6 +85,26 @@ async fn nothing_is_called_unwritten_while_an_answer_is_missing() {
 }
 
 #[tokio::test]
+async fn a_command_that_is_stored_but_whose_answer_cannot_be_read_is_not_called_unwritten() {
+    let store = FaultyStore::new();
+    let bus = bus_on(&store).await;
+    bus.send_command(account::create("a")).await.unwrap();
+    let mut appends = 0;
+    store.plan(move |call| {
+        appends += usize::from(call == Call::Append);
+        match (call, appends) {
+            (Call::Append, 1) => Some(Fault::LostAfter),
+            (Call::Read, 2) => Some(Fault::Unavailable),
+            _ => None,
+        }
+    });
+    let send = || bus.send_command(account::deposit("a", 1)).command_id(command_id(1));
+    assert_eq!(send().await.unwrap_err().kind(), "outcome_unknown");
+    store.plan(|_| None);
+    assert!(send().await.unwrap().duplicate);
+}
+
+#[tokio::test]
 async fn a_lost_answer_and_other_writers_together_still_take_effect_once() {
     for first in [Fault::LostAfter, Fault::LostBefore] {
         let store = FaultyStore::new();

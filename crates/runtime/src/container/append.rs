@@ -1,7 +1,7 @@
 //! Storing what was decided, and the answer to the sender.
 
 use bytes::Bytes;
-use engine_store::{AppendError, AppendRequest, Appended, ContentType, NewEvent};
+use engine_store::{AppendError, AppendRequest, Appended, BoxError, ContentType, NewEvent};
 use engine_types::{
     Aggregate, CausationId, CurrentRevision, Event, ExpectedRevision, Metadata, Position, Revision,
 };
@@ -10,7 +10,7 @@ use super::{
     Container, Order, guarded,
     instance::{Condition, Instance, Newest},
 };
-use crate::{Receipt, SendError};
+use crate::{Receipt, SendError, send_error::LoadError};
 
 /// What became of a decision.
 pub(super) enum Stored<A: Aggregate> {
@@ -59,9 +59,9 @@ impl<A: Aggregate> Container<A> {
                 Ok(Stored::Answered(receipt(instance, events, appended.position, order)))
             }
             Outcome::WrittenBefore(appended) => {
-                self.load(instance, false).await.map_err(SendError::widen)?;
-                let answer = self.answer_at(instance, end_of(&appended)?, order).await;
-                Ok(Stored::Answered(answer.map_err(SendError::widen)?))
+                let answer = self.answer_written_before(instance, end_of(&appended)?, order).await;
+                // The command took effect, and perhaps by this sending: not the time to say *not written*.
+                Ok(Stored::Answered(answer.map_err(|error| unknown(order, Box::new(error)))?))
             }
             Outcome::Overtaken { answer_was_lost } => Ok(Stored::Overtaken { answer_was_lost }),
         }
@@ -96,9 +96,22 @@ impl<A: Aggregate> Container<A> {
                 (Err(_), Some(_)) => break,
             }
         }
-        let source = lost.unwrap_or_else(|| "no attempt was made".into());
-        Err(SendError::OutcomeUnknown { command_id: Some(order.command_id), source })
+        Err(unknown(order, lost.unwrap_or_else(|| "no attempt was made".into())))
     }
+
+    async fn answer_written_before(
+        &self,
+        instance: &mut Instance<A>,
+        last: Revision,
+        order: &Order<'_>,
+    ) -> Result<Receipt<A>, LoadError> {
+        self.load(instance, false).await?;
+        self.answer_at(instance, last, order).await
+    }
+}
+
+fn unknown<R>(order: &Order<'_>, source: BoxError) -> SendError<R> {
+    SendError::OutcomeUnknown { command_id: Some(order.command_id), source }
 }
 
 /// Where the instance's stream ends after an append to it.
