@@ -1,5 +1,6 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
+mod usage;
 mod value;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use engine::{ExpectedRevision, command::nearest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub(crate) use usage::{fault, rendered};
 pub(crate) use value::body;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not found, 2 wrong usage, \
@@ -211,11 +213,6 @@ pub(crate) enum MapFormat {
 pub(crate) struct Help {
     /// A command of the domain, such as `DepositMoney`, or of this program, such as `send`
     pub(crate) topic: Option<String>,
-}
-
-/// A text of clap's, which leaves a gap where a program's name would stand.
-pub(crate) fn rendered(text: &clap::builder::StyledStr) -> String {
-    text.to_string().replace("Usage:  ", "Usage: ")
 }
 
 /// The words that begin a line at the prompt, without aliases.

@@ -10,9 +10,9 @@
 //! }
 //! ```
 //!
-//! The shell and the prompt share one grammar ([`args`]) and one set of commands ([`commands`]). A command
-//! does its work against the [`world`] (the store, and the application that runs over it) and says what
-//! came of it through [`output`], for people or as JSON. What goes wrong is a [`failure`], whose kind
+//! The shell and the prompt share one grammar (`args`) and one set of commands (`commands`). A command
+//! does its work against the `world` (the store, and the application that runs over it) and says what
+//! came of it through `output`, for people or as JSON. What goes wrong is a `failure`, whose kind
 //! decides the exit code:
 //!
 //! | code | meaning |

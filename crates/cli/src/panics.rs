@@ -1,10 +1,7 @@
 //! Panics: one line on stderr instead of a backtrace.
 //!
-//! Whoever catches the panic answers with kind `internal`: the runtime for the domain's code, [`work`] for
-//! a command, [`shell`] for the rest.
-//!
-//! [`work`]: crate::work
-//! [`shell`]: crate::shell
+//! Whoever catches the panic answers with kind `internal`: the runtime for the domain's code, `work` for
+//! a command, `shell` for the rest.
 
 use std::{
     any::Any,

@@ -101,7 +101,7 @@ fn usage(error: &clap::Error, output: &mut Output) -> Result<Exit, Trouble> {
     match error.kind() {
         ErrorKind::DisplayHelp => output.answer(&Answer::Help(&args::rendered(&error.render())))?,
         ErrorKind::DisplayVersion => output.answer(&Answer::Version(error.render().to_string().trim()))?,
-        _ => return Err(console::usage_failure(error).into()),
+        _ => return Err(args::fault(error).into()),
     }
     Ok(Exit::Done)
 }

@@ -43,6 +43,12 @@ impl Signals {
         Ok(Signals(receiver))
     }
 
+    /// Signals that never come, for tests.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Signals(watch::channel(None).1)
+    }
+
     /// A listener that notices only what comes from now on.
     #[must_use]
     pub(crate) fn fresh(&self) -> Self {

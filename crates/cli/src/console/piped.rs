@@ -1,14 +1,11 @@
 //! The console without a terminal: one line after the other, each answered before the next is read.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read, Stdin};
 
-use super::Outcome;
+use super::prompt::{Outcome, Prompt};
 use crate::{
     exit::Exit,
     failure::{Failure, Trouble},
-    output::Output,
-    signals::Signals,
-    world::World,
 };
 
 /// The longest line, in bytes: no command with a larger one could be stored.
@@ -16,18 +13,19 @@ const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Answers line by line, also after a refused one. Ends with the input, with `exit`, or with a signal after
 /// the running command; whether any line failed decides the exit code.
-pub(super) async fn run(world: &World, output: &mut Output, signals: &mut Signals) -> Result<Exit, Trouble> {
+pub(super) async fn run(mut prompt: Prompt<'_>) -> Result<Exit, Trouble> {
     let mut failed = false;
+    let mut signals = prompt.signals.clone();
+    let mut input = Some(BufReader::new(io::stdin()));
     while signals.pending().is_none() {
-        let read = tokio::task::spawn_blocking(|| next_line(&mut io::stdin().lock()));
         let line = tokio::select! {
-            line = read => line.map_err(|_| unreadable("the reader ended"))?,
+            line = read(&mut input) => line.map_err(unreadable)?,
             _ = signals.next() => break,
         };
-        let outcome = match line.map_err(unreadable)? {
+        let outcome = match line {
             Line::End => break,
-            Line::Text(text) => super::answer(&text, world, output, signals).await?,
-            Line::Unusable(fault) => super::conclude(Err(Failure::usage(fault).into()), output)?,
+            Line::Text(text) => prompt.answer(&text).await?,
+            Line::Unusable(fault) => prompt.refuse(Failure::usage(fault))?,
         };
         match outcome {
             Outcome::Leave => break,
@@ -38,8 +36,27 @@ pub(super) async fn run(world: &World, output: &mut Output, signals: &mut Signal
     Ok(if failed { Exit::Refused } else { Exit::Done })
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Failure {
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn unreadable(error: io::Error) -> Failure {
     Failure::usage(format!("stdin cannot be read: {error}"))
+}
+
+/// Reads the next line: at once where it has come already, else on a thread that may wait. Given up in the
+/// middle, the input is lost.
+async fn read(input: &mut Option<BufReader<Stdin>>) -> io::Result<Line> {
+    let mut reader = input.take().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let (reader, line) = if reader.buffer().contains(&b'\n') {
+        let line = next_line(&mut reader);
+        (reader, line)
+    } else {
+        let waiting = move || {
+            let line = next_line(&mut reader);
+            (reader, line)
+        };
+        tokio::task::spawn_blocking(waiting).await.map_err(io::Error::other)?
+    };
+    *input = Some(reader);
+    line
 }
 
 /// What the input gave.

@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use super::{
-    Outcome,
     completion::{Completion, LookUp},
     editor::{Lines, Typed},
     line,
+    prompt::{Outcome, Prompt},
 };
 use crate::{
     exit::Exit,
@@ -37,18 +37,14 @@ const OFFERED_STREAMS: usize = 200;
 const LOOK_UP: Duration = Duration::from_millis(500);
 
 /// Reads and answers until the user leaves.
-pub(super) fn run(
-    runtime: &Runtime,
-    world: &Arc<World>,
-    output: &mut Output,
-    signals: &Signals,
-) -> Result<Exit, Trouble> {
+pub(super) fn run(runtime: &Runtime, world: &Arc<World>, mut prompt: Prompt<'_>) -> Result<Exit, Trouble> {
     let busy = Arc::new(Mutex::new(()));
-    leave_on_termination(runtime, world.clone(), busy.clone(), signals.fresh());
+    leave_on_termination(runtime, world.clone(), busy.clone(), prompt.signals.clone());
     let names = names_of_streams(runtime.handle().clone(), world.clone());
-    let mut lines = Lines::new(Completion::new(world.map().clone()), names, output.has_colours())
+    let completion = Completion::new(world.map().clone());
+    let mut lines = Lines::new(completion, names, prompt.output.has_colours())
         .map_err(|error| Failure::new("internal", format!("the terminal cannot be used: {error}")))?;
-    greet(world, output)?;
+    greet(world, prompt.output)?;
     loop {
         let text = match lines.read() {
             Typed::Text(text) => text,
@@ -57,7 +53,7 @@ pub(super) fn run(
         };
         for line in line::lines(&text) {
             let _guard = runtime.block_on(busy.lock());
-            match runtime.block_on(super::answer(&line, world, output, signals))? {
+            match runtime.block_on(prompt.answer(&line))? {
                 Outcome::Leave => return Ok(Exit::Done),
                 Outcome::Stopped => break,
                 Outcome::Done | Outcome::Failed => {}
