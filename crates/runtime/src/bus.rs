@@ -49,9 +49,30 @@ impl Bus {
     ///
     /// What comes back can be awaited at once, or be given options first:
     ///
-    /// ```ignore
-    /// bus.send_command(DepositMoney { id: "jsdf".into(), amount: 23 }).await?;
-    /// bus.send_command(deposit).command_id(id).expect_revision(Revision(4)).await?;
+    /// ```
+    /// # use engine_runtime::{App, SendError};
+    /// # use engine_types::{Aggregate, Command, CommandId, Decide, Event, Revision};
+    /// # use engine_macros::{Command, Event};
+    /// # #[derive(Command, serde::Serialize, serde::Deserialize)]
+    /// # #[command(aggregate = Lamp, id = id, crate = engine_types)] struct SwitchOn { id: String }
+    /// # #[derive(Event)] #[event(crate = engine_types)] enum LampEvent { SwitchedOn }
+    /// # #[derive(Default, Clone, serde::Serialize, serde::Deserialize)] struct Lamp { on: bool }
+    /// # impl Aggregate for Lamp {
+    /// #     const CATEGORY: &str = "lamp"; type Event = LampEvent; type Rejection = std::fmt::Error;
+    /// #     fn evolve(self, _: &LampEvent) -> Self { Lamp { on: true } }
+    /// # }
+    /// # impl Decide<SwitchOn> for Lamp {
+    /// #     fn decide(&self, _: &SwitchOn) -> Result<Vec<LampEvent>, std::fmt::Error> { Ok(vec![LampEvent::SwitchedOn]) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = std::sync::Arc::new(engine_store::memory::MemoryStore::new());
+    /// # let bus = App::new("lamps").command::<SwitchOn>().start(store).await?;
+    /// # let switch_on = || SwitchOn { id: "hall".into() };
+    /// bus.send_command(switch_on()).await?;
+    /// let id = CommandId(uuid::Uuid::now_v7());
+    /// let receipt = bus.send_command(switch_on()).command_id(id).expect_revision(Revision(0)).await?;
+    /// assert_eq!(receipt.stream.as_str(), "lamp-hall");
+    /// # Ok(()) }
     /// ```
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use engine_store::{AppendError, AppendRequest, Appended, BoxError, ContentType, 
 use engine_types::{
     Aggregate, CausationId, CurrentRevision, Event, ExpectedRevision, Metadata, Position, Revision,
 };
+use uuid::Uuid;
 
 use super::{
     Container, Order, guarded,
@@ -22,7 +23,8 @@ pub(super) enum Stored<A: Aggregate> {
 
 /// What became of an append.
 enum Outcome {
-    Written(Appended),
+    /// With the last of these events.
+    Written(Appended, Uuid),
     /// The same events stand there already, from an earlier sending of the command or, for all that can be
     /// known, from an earlier try of this one.
     WrittenBefore(Appended),
@@ -46,9 +48,8 @@ impl<A: Aggregate> Container<A> {
         }
         let state = instance.after(&events).map_err(SendError::Internal)?;
         match self.append(instance, &events, order).await? {
-            Outcome::Written(appended) => {
-                let (index, revision) = (events.len() - 1, end_of(&appended)?);
-                let id = order.command_id.event_id(instance.stream.as_str(), index);
+            Outcome::Written(appended, id) => {
+                let revision = end_of(&appended)?;
                 instance.stands_at(state, Newest { revision, id });
                 instance.condition = Condition::Loaded;
                 if let Some(recent) = &mut instance.recent {
@@ -77,8 +78,9 @@ impl<A: Aggregate> Container<A> {
         let expected = ExpectedRevision::from(instance.revision);
         let mut lost = None;
         for _ in 0..=self.options.conflict_retries {
-            let request =
-                AppendRequest::to(instance.stream.clone(), expected, encode(instance, events, order)?);
+            let encoded = encode(instance, events, order)?;
+            let last_id = encoded.last().map_or_else(Uuid::nil, |event| event.id);
+            let request = AppendRequest::to(instance.stream.clone(), expected, encoded);
             // From here on, until the answer is folded in, the store may be ahead of the instance.
             instance.condition = Condition::Stale;
             match (self.store.append(request).await, &lost) {
@@ -87,7 +89,7 @@ impl<A: Aggregate> Container<A> {
                 {
                     return Ok(Outcome::WrittenBefore(appended));
                 }
-                (Ok(appended), _) => return Ok(Outcome::Written(appended)),
+                (Ok(appended), _) => return Ok(Outcome::Written(appended, last_id)),
                 (Err(AppendError::Conflict { .. }), lost) => {
                     return Ok(Outcome::Overtaken { answer_was_lost: lost.is_some() });
                 }
