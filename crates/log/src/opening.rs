@@ -161,7 +161,9 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
     };
     create().map_err(|error: io::Error| OpenError::io(disk.place(), error))?;
     let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0 };
-    Segment::create(disk, header)?;
+    Segment::prepare(disk, header)
+        .and_then(|segment| segment.take_name(disk))
+        .map_err(|error| OpenError::io(disk.place(), error))?;
     disk::write_whole(disk, STORE, &store_file::encode_store(store))
         .map_err(|error| OpenError::io(disk.place(), error))?;
     Ok(store)

@@ -1,6 +1,6 @@
 //! Segments: the files that hold the frames, one after the other in the order in which they were written.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -111,21 +111,20 @@ impl Segment {
         Some((number.parse().ok()?, position.parse().ok()?))
     }
 
-    /// Creates a segment so that after a crash it is there with its header, or not at all.
-    pub(crate) fn create(disk: &dyn Disk, header: SegmentHeader) -> Result<Self, Trouble> {
+    /// Creates a segment under the name of what is unfinished.
+    pub(crate) fn prepare(disk: &dyn Disk, header: SegmentHeader) -> io::Result<Self> {
         let name = Segment::name(header.number, header.first_position);
-        let path = disk.place().join(&name);
-        let unfinished = format!("{name}{UNFINISHED}");
-        let create = || {
-            let file = disk.open(&unfinished, Mode::Create)?;
-            disk::write_full(&*file, &header.encode(), 0)?;
-            file.sync()?;
-            disk.rename(&unfinished, &name)?;
-            disk.sync()?;
-            Ok(file)
-        };
-        let file = create().map_err(|error| Trouble::io(&path, error))?;
-        Ok(Segment::with(header, path, file))
+        let file = disk.open(&format!("{name}{UNFINISHED}"), Mode::Create)?;
+        disk::write_full(&*file, &header.encode(), 0)?;
+        file.sync()?;
+        Ok(Segment::with(header, disk.place().join(&name), file))
+    }
+
+    /// Gives a segment that was prepared its name, durably. After a crash it is there whole, or not at all.
+    pub(crate) fn take_name(&self, disk: &dyn Disk) -> io::Result<()> {
+        let name = Segment::name(self.header.number, self.header.first_position);
+        disk.rename(&format!("{name}{UNFINISHED}"), &name)?;
+        disk.sync()
     }
 
     /// Opens a segment and checks its header.

@@ -119,14 +119,17 @@ impl Writer {
     fn plan(&mut self, job: Job, batch: &mut Batch) {
         match job {
             Job::Append(request, reply) => {
-                let durability = request.durability;
+                // A refusal must not tell of what a power cut may take back, either.
+                let wants_sync = request.durability == Durability::Synced;
                 let planned = self.known(batch, |known| known.append(request));
-                let result = planned.and_then(|plan| self.carry_out(plan, durability, batch));
+                let result = planned.and_then(|plan| self.carry_out(plan, batch));
+                batch.wants_sync |= wants_sync;
                 batch.answers.push(Answer::Appended(reply, result));
             }
             Job::Delete(stream, expected, mode, reply) => {
                 let planned = self.known(batch, |known| known.delete(&stream, expected, mode));
-                let result = planned.and_then(|plan| self.carry_out(plan, Durability::Synced, batch));
+                let result = planned.and_then(|plan| self.carry_out(plan, batch));
+                batch.wants_sync = true;
                 batch.answers.push(Answer::Deleted(reply, result.map(drop)));
             }
             Job::Save(key, expected, content, reply) => {
@@ -167,13 +170,11 @@ impl Writer {
     fn carry_out(
         &mut self,
         mut plan: Plan,
-        durability: Durability,
         batch: &mut Batch,
     ) -> Result<engine_store::Appended, AppendError> {
         if !plan.writes.is_empty() {
             self.make_room(plan.size(), batch)?;
         }
-        batch.wants_sync |= durability == Durability::Synced;
         let writes = std::mem::take(&mut plan.writes);
         let first = batch.next_position();
         batch.write(writes, self.shared.options.clock.now());
@@ -215,16 +216,7 @@ impl Writer {
         self.finished_segment = true;
         let finished = self.tail.segment.header.number;
         let next_position = self.shared.view().next_position();
-        if let Err(error) = self.tail.begin_segment(next_position) {
-            let full = matches!(&error, crate::error::Trouble::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
-            return Err(if full {
-                Failure::NotWritten(no_room().into())
-            } else {
-                let why = format!("a new segment could not be begun ({error}); open the store again");
-                self.poison_with(&why);
-                Failure::NotWritten(why.into())
-            });
-        }
+        self.tail.begin_segment(next_position).map_err(|failure| self.not_written(failure))?;
         self.finished_segment = false;
         let index = MemoryIndex::starting(next_position, SEGMENT_HEADER);
         self.shared.add_part(Part {
@@ -257,18 +249,12 @@ impl Writer {
     }
 
     fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {
+        if self.poison.is_some() {
+            // All that is in the batch has been refused already, and a failed sync is not tried again.
+            return Ok(());
+        }
         if !batch.frames.is_empty() {
-            self.tail.write(&batch.frames).map_err(|failure| match failure {
-                WriteFailure::Undone(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    Failure::NotWritten(no_room().into())
-                }
-                WriteFailure::Undone(error) => {
-                    let why = lost(&error);
-                    self.poison_with(&why);
-                    Failure::NotWritten(why.into())
-                }
-                WriteFailure::Unknown(error) => self.poison_with(&lost(&error)),
-            })?;
+            self.tail.write(&batch.frames).map_err(|failure| self.not_written(failure))?;
         }
         if batch.wants_sync && self.tail.is_dirty() {
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
@@ -276,6 +262,21 @@ impl Writer {
         self.dirty_since =
             if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };
         Ok(())
+    }
+
+    /// What a failed write means: a full disk may have room again, all else needs a recovery.
+    fn not_written(&mut self, failure: WriteFailure) -> Failure {
+        match failure {
+            WriteFailure::Undone(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Failure::NotWritten("the disk is full: make room, then try again".into())
+            }
+            WriteFailure::Undone(error) => {
+                let why = lost(&error);
+                self.poison_with(&why);
+                Failure::NotWritten(why.into())
+            }
+            WriteFailure::Unknown(error) => self.poison_with(&lost(&error)),
+        }
     }
 
     fn sync_buffered(&mut self) {
@@ -302,8 +303,4 @@ fn lost(error: &io::Error) -> String {
     format!(
         "the disk failed ({error}); nothing more is written until the store is opened again, which recovers it"
     )
-}
-
-fn no_room() -> String {
-    "the disk is full: make room, then try again".to_owned()
 }

@@ -4,7 +4,6 @@ use std::{io, sync::Arc};
 
 use crate::{
     disk::{self, Disk},
-    error::Trouble,
     segment::{SEGMENT_HEADER, Segment, SegmentHeader},
 };
 
@@ -83,7 +82,7 @@ impl Tail {
     }
 
     /// Goes on in a new segment. The old one has been cut.
-    pub(crate) fn begin_segment(&mut self, first_position: u64) -> Result<(), Trouble> {
+    pub(crate) fn begin_segment(&mut self, first_position: u64) -> Result<(), WriteFailure> {
         let old = &self.segment.header;
         let header = SegmentHeader {
             store: old.store,
@@ -91,7 +90,9 @@ impl Tail {
             first_position,
             previous_length: self.end,
         };
-        self.segment = Arc::new(Segment::create(&*self.disk, header)?);
+        let segment = Segment::prepare(&*self.disk, header).map_err(WriteFailure::Undone)?;
+        segment.take_name(&*self.disk).map_err(WriteFailure::Unknown)?;
+        self.segment = Arc::new(segment);
         (self.end, self.synced, self.reserved) = (SEGMENT_HEADER, SEGMENT_HEADER, SEGMENT_HEADER);
         Ok(())
     }
