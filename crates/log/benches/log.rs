@@ -15,14 +15,15 @@ use std::{
 
 use bytes::Bytes;
 use engine_log::{LogOptions, LogStore};
-use engine_store::{AppendRequest, ContentType, EventStore, NewEvent, ReadAll, ReadStream, ReadFrom};
+use engine_store::{AppendRequest, ContentType, EventStore, NewEvent, ReadAll, ReadFrom, ReadStream};
 use engine_types::{ExpectedRevision, Position, StreamName};
 use uuid::Uuid;
 
 const EVENT_BYTES: usize = 256;
 
 fn main() {
-    let home = std::env::var("ENGINE_LOG_BENCH_DIR").map_or_else(|_| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(), PathBuf::from);
+    let home = std::env::var("ENGINE_LOG_BENCH_DIR")
+        .map_or_else(|_| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(), PathBuf::from);
     let directory = tempfile::tempdir_in(home).unwrap();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -45,7 +46,8 @@ fn main() {
 
 fn report(what: &str, count: u64, took: Duration, floor: Option<f64>) -> f64 {
     let rate = count as f64 / took.as_secs_f64();
-    let ratio = floor.map_or_else(String::new, |floor| format!("  {:5.1} % of the raw file", 100.0 * rate / floor));
+    let ratio =
+        floor.map_or_else(String::new, |floor| format!("  {:5.1} % of the raw file", 100.0 * rate / floor));
     println!("{what:<52} {rate:>12.0}/s{ratio}");
     rate
 }
@@ -74,7 +76,13 @@ fn request(stream: StreamName, events: Vec<NewEvent>) -> AppendRequest {
 
 /// A preallocated file, as the log has.
 fn raw_file(directory: &Path) -> File {
-    let file = File::options().create(true).truncate(true).read(true).write(true).open(directory.join("raw")).unwrap();
+    let file = File::options()
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(directory.join("raw"))
+        .unwrap();
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 512 << 20).unwrap();
     file.sync_all().unwrap();
     file
@@ -144,7 +152,8 @@ fn batches(directory: &Path) {
 
 /// Many callers, each of which waits for its own append of one event.
 async fn concurrent(directory: &Path, callers: u64) {
-    let store = LogStore::open(directory.join(format!("concurrent-{callers}")), LogOptions::default()).unwrap();
+    let store =
+        LogStore::open(directory.join(format!("concurrent-{callers}")), LogOptions::default()).unwrap();
     let each = 400_000 / callers;
     let payload = payload();
     let begin = Instant::now();

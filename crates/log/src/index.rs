@@ -7,6 +7,7 @@ mod bloom;
 pub(crate) mod build;
 pub(crate) mod dictionary;
 pub(crate) mod disk;
+pub(crate) mod file;
 pub(crate) mod memory;
 pub(crate) mod page;
 mod table;
@@ -19,6 +20,7 @@ use parking_lot::RwLock;
 use crate::{error::Trouble, units::le};
 use dictionary::Kinds;
 use disk::DiskIndex;
+use file::FileIndex;
 use memory::MemoryIndex;
 
 /// The index of one part.
@@ -27,7 +29,7 @@ pub(crate) enum Index {
     /// Of what was written lately. Grows at its end while it is read.
     Memory(Box<RwLock<MemoryIndex>>),
     /// Of what is finished, in a file. Boxed, for it is much larger than the other.
-    Disk(Box<DiskIndex>),
+    File(Box<FileIndex>),
 }
 
 /// The events of one stream in one part.
@@ -85,7 +87,18 @@ impl Index {
     pub(crate) fn with_memory<T>(&self, look: impl FnOnce(&MemoryIndex) -> T) -> Option<T> {
         match self {
             Index::Memory(memory) => Some(look(&memory.read())),
-            Index::Disk(_) => None,
+            Index::File(_) => None,
+        }
+    }
+
+    fn ask<T>(
+        &self,
+        memory: impl FnOnce(&MemoryIndex) -> T,
+        disk: impl FnOnce(&DiskIndex) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        match self {
+            Index::Memory(index) => Ok(memory(&index.read())),
+            Index::File(file) => file.ask(memory, disk),
         }
     }
 
@@ -93,7 +106,7 @@ impl Index {
     pub(crate) fn events(&self) -> u64 {
         match self {
             Index::Memory(memory) => memory.read().events(),
-            Index::Disk(disk) => disk.events,
+            Index::File(file) => file.disk.events,
         }
     }
 
@@ -101,15 +114,13 @@ impl Index {
     pub(crate) fn end(&self) -> u64 {
         match self {
             Index::Memory(memory) => memory.read().end(),
-            Index::Disk(disk) => disk.end,
+            Index::File(file) => file.disk.end,
         }
     }
 
+    /// The events of a stream.
     pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().stream(name)),
-            Index::Disk(disk) => disk.stream(name),
-        }
+        self.ask(|memory| memory.stream(name), |disk| disk.stream(name))
     }
 
     /// The offsets of a stream's events. The revisions are within its span.
@@ -119,40 +130,31 @@ impl Index {
         span: &Span,
         revisions: Range<u64>,
     ) -> Result<Vec<u64>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().stream_offsets(name, revisions)),
-            Index::Disk(disk) => disk.stream_offsets(span, revisions),
-        }
+        let in_memory = |memory: &MemoryIndex| memory.stream_offsets(name, revisions.clone());
+        self.ask(in_memory, |disk| disk.stream_offsets(span, revisions.clone()))
     }
 
     /// The offset of the event at a position, and where the part ends for an event that is not there.
     pub(crate) fn offset(&self, position: u64) -> Result<u64, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().offset(position)),
-            Index::Disk(disk) => disk.offset(position),
-        }
+        self.ask(|memory| memory.offset(position), |disk| disk.offset(position))
     }
 
+    /// The newest of a document.
     pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().document(key)),
-            Index::Disk(disk) => disk.document(key),
-        }
+        self.ask(|memory| memory.document(key), |disk| disk.document(key))
     }
 
     /// Which kinds of events may pass a filter.
     pub(crate) fn kinds(&self, filter: &engine_store::Filter) -> Kinds {
         match self {
             Index::Memory(memory) => memory.read().dictionary.kinds(filter),
-            Index::Disk(disk) => disk.dictionary.kinds(filter),
+            Index::File(file) => file.disk.dictionary.kinds(filter),
         }
     }
 
+    /// Finds events by position and kind.
     pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().search(search)),
-            Index::Disk(disk) => disk.search(search),
-        }
+        self.ask(|memory| memory.search(search), |disk| disk.search(search))
     }
 
     /// Names of streams and their last revisions, in order, from `from` on (or behind it), at most `limit`.
@@ -162,10 +164,7 @@ impl Index {
         behind: bool,
         limit: usize,
     ) -> Result<Vec<(String, u64)>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().names(from, behind, limit)),
-            Index::Disk(disk) => disk.names(from, behind, limit),
-        }
+        self.ask(|memory| memory.names(from, behind, limit), |disk| disk.names(from, behind, limit))
     }
 
     /// Keys of documents, in order, from `from` on (or behind it), at most `limit`, and whether removed.
@@ -175,33 +174,37 @@ impl Index {
         behind: bool,
         limit: usize,
     ) -> Result<Vec<(String, bool)>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().keys(from, behind, limit)),
-            Index::Disk(disk) => disk.keys(from, behind, limit),
-        }
+        self.ask(|memory| memory.keys(from, behind, limit), |disk| disk.keys(from, behind, limit))
     }
 
     /// How often each kind occurs; absent where there are more kinds than are told apart.
     pub(crate) fn counts(&self) -> Option<Vec<dictionary::Count>> {
         match self {
             Index::Memory(memory) => memory.read().dictionary.counts(),
-            Index::Disk(disk) => disk.dictionary.counts(),
+            Index::File(file) => file.disk.dictionary.counts(),
         }
     }
 
     /// The shortened ids of the newest events, oldest first, at most `limit`.
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
-        match self {
-            Index::Memory(memory) => Ok(memory.read().newest_ids(limit)),
-            Index::Disk(disk) => disk.newest_ids(limit),
-        }
+        self.ask(|memory| memory.newest_ids(limit), |disk| disk.newest_ids(limit))
     }
 }
 
-/// Shortens an event id in a stream to what an index keeps of it: the same id in another stream is another.
-pub(crate) fn short_id(stream: &str, id: [u8; 16]) -> u64 {
-    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let (low, high) = (le!(u64, id, 0), le!(u64, id, 8));
-    let stream = u64::from(crc32c::crc32c(stream.as_bytes())) << 16;
-    (low.wrapping_mul(ODD).rotate_left(32) ^ high ^ stream).wrapping_mul(ODD)
+/// Shortens event ids to what an index keeps of them: the same id in another stream is another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shortener(u64);
+
+impl Shortener {
+    /// Shortens ids of events in this stream.
+    pub(crate) fn of(stream: &str) -> Self {
+        Shortener(u64::from(crc32c::crc32c(stream.as_bytes())) << 16)
+    }
+
+    pub(crate) fn shorten(self, id: [u8; 16]) -> u64 {
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let (low, high) = (le!(u64, id, 0), le!(u64, id, 8));
+        let mixed = (low.wrapping_mul(ODD).rotate_left(32) ^ high ^ self.0).wrapping_mul(ODD);
+        mixed ^ (mixed >> 32)
+    }
 }

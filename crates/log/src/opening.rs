@@ -43,7 +43,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     let mark = if found.is_clean { Some(read_mark(&*disk, store)?) } else { None };
     let segments = open_segments(&*disk, &found.segments, store)?;
     let pages = Arc::new(PageCache::new(options.cache_bytes));
-    let parts = parts::open(&*disk, segments, mark.as_ref(), &pages)?;
+    let parts = parts::open(&disk, segments, mark.as_ref(), &pages)?;
     if mark.is_some() {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
@@ -77,6 +77,7 @@ fn assemble(
         wake: tokio::sync::watch::Sender::new(0),
         tail,
         recent,
+        buffer: Vec::new(),
         sealer: Sealer::start(shared.clone()),
         poison: None,
         finished_segment: false,

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::{
     disk::{self, Disk},
-    index::{Index, build, disk::DiskIndex, memory::MemoryIndex, page::PageCache},
+    index::{Index, build, file::FileIndex, memory::MemoryIndex, page::PageCache},
     recovery,
     segment::{SEGMENT_HEADER, Segment},
     shared::Shared,
@@ -66,9 +66,9 @@ fn seal(shared: &Shared, segment: u64) {
     let view = shared.view();
     let part = view.parts.iter().find(|part| part.segment.header.number == segment);
     let Some(segment) = part.map(|part| part.segment.clone()) else { return };
-    if let Some(index) = write(&*shared.disk, &segment, &bytes, &shared.pages) {
+    if let Some(index) = write(&shared.disk, &segment, &bytes, &shared.pages) {
         let first_position = segment.header.first_position;
-        let index = Index::Disk(Box::new(index));
+        let index = Index::File(Box::new(index));
         shared.exchange_parts(Part { segment, first_position, begin: SEGMENT_HEADER, index });
     }
 }
@@ -81,7 +81,7 @@ fn index_bytes(shared: &Shared, number: u64) -> Option<Vec<u8>> {
     let end = second.unwrap_or(first).index.end();
     if second.is_none_or(|rest| rest.begin == end)
         && first.index.end() == end
-        && matches!(first.index, Index::Disk(_))
+        && matches!(first.index, Index::File(_))
     {
         return None;
     }
@@ -103,20 +103,20 @@ pub(crate) fn leave_index(shared: &Shared) {
     let view = shared.view();
     let segment = &view.written().segment;
     if let Some(bytes) = index_bytes(shared, segment.header.number) {
-        write(&*shared.disk, segment, &bytes, &shared.pages);
+        write(&shared.disk, segment, &bytes, &shared.pages);
     }
 }
 
 /// Writes an index file and opens it.
 pub(crate) fn write(
-    disk: &dyn Disk,
-    segment: &Segment,
+    disk: &Arc<dyn Disk>,
+    segment: &Arc<Segment>,
     bytes: &[u8],
     pages: &Arc<PageCache>,
-) -> Option<DiskIndex> {
+) -> Option<FileIndex> {
     let written =
-        disk::write_whole(disk, &build::file_name(segment), bytes).map_err(|error| error.to_string());
-    match written.and_then(|()| DiskIndex::open(disk, segment, pages)) {
+        disk::write_whole(&**disk, &build::file_name(segment), bytes).map_err(|error| error.to_string());
+    match written.and_then(|()| FileIndex::open(disk, segment, pages)) {
         Ok(index) => index,
         Err(error) => {
             warn!("the index of segment {} could not be written: {error}", segment.header.number);

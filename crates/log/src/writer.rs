@@ -39,6 +39,8 @@ pub(crate) struct Writer {
     pub wake: watch::Sender<u64>,
     pub tail: Tail,
     pub recent: RecentIds,
+    /// An empty buffer for the frames of the next batch.
+    pub buffer: Vec<u8>,
     pub sealer: Sealer,
     /// Why nothing can be written any more.
     pub poison: Option<Arc<str>>,
@@ -110,9 +112,15 @@ impl Writer {
         let _told = self.commit(batch);
     }
 
-    fn batch(&self) -> Batch {
+    fn batch(&mut self) -> Batch {
         let next_position = self.shared.view().next_position();
-        Batch::new(&self.tail.segment, self.tail.end, self.tail.synced, next_position)
+        Batch::new(
+            &self.tail.segment,
+            self.tail.end,
+            self.tail.synced,
+            next_position,
+            std::mem::take(&mut self.buffer),
+        )
     }
 
     /// Decides about a job and adds what is to be written to the batch.
@@ -201,7 +209,10 @@ impl Writer {
         if !(too_long || too_many || self.finished_segment) {
             return Ok(());
         }
-        let full = std::mem::replace(batch, self.batch());
+        let full = {
+            let empty = self.batch();
+            std::mem::replace(batch, empty)
+        };
         self.commit(full).map_err(|failure| failure.error())?;
         let rolled = self.roll();
         *batch = self.batch();
@@ -235,9 +246,6 @@ impl Writer {
         let result = self.make_durable(&batch);
         if result.is_ok() && !batch.frames.is_empty() {
             self.shared.publish(|index| batch.publish(index));
-            for entry in &batch.entries {
-                self.recent.add(entry.id);
-            }
             if !batch.entries.is_empty() {
                 self.wake.send_modify(|count| *count += 1);
             }
@@ -245,7 +253,20 @@ impl Writer {
         for answer in answers {
             answer.send(result.as_ref().err());
         }
+        // Nobody waits for this: the next decision is made by this thread too.
+        if result.is_ok() {
+            batch.entries.iter().for_each(|entry| self.recent.add(entry.id));
+        }
+        self.keep_buffer(batch.frames);
         result
+    }
+
+    /// Keeps the buffer for the next batch, unless an uncommon batch made it large.
+    fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= 2 * self.shared.options.batch_bytes {
+            buffer.clear();
+            self.buffer = buffer;
+        }
     }
 
     fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use engine_store::Direction;
 use engine_types::StreamName;
 use parking_lot::Mutex;
 
-use super::{DocumentEntry, Found, Search, Span, dictionary::Dictionary, short_id};
+use super::{DocumentEntry, Found, Search, Shortener, Span, dictionary::Dictionary};
 use crate::{
     frame::{Head, Kind, TOMBSTONE},
     units::{index, packed, unpacked},
@@ -138,7 +138,7 @@ impl MemoryIndex {
         }
         let entry = Entry {
             offset,
-            id: short_id(stream.as_str(), head.id),
+            id: Shortener::of(stream.as_str()).shorten(head.id),
             event_type: head.event_type(frame).into(),
         };
         let tombstone = head.is(TOMBSTONE);

@@ -7,7 +7,7 @@ use tracing::warn;
 use crate::{
     disk::Disk,
     error::{OpenError, Trouble},
-    index::{Index, build, disk::DiskIndex, memory::MemoryIndex, page::PageCache},
+    index::{Index, build, file::FileIndex, memory::MemoryIndex, page::PageCache},
     recovery, sealing,
     segment::{SEGMENT_HEADER, Segment},
     store_file::CleanMark,
@@ -16,14 +16,14 @@ use crate::{
 
 /// What the parts of all segments are made from.
 struct Opening<'a> {
-    disk: &'a dyn Disk,
+    disk: &'a Arc<dyn Disk>,
     pages: &'a Arc<PageCache>,
     parts: Vec<Arc<Part>>,
 }
 
 /// Opens the parts of all segments. The last segment may end in what was half written.
 pub(super) fn open(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     mut segments: VecDeque<Segment>,
     mark: Option<&CleanMark>,
     pages: &Arc<PageCache>,
@@ -64,9 +64,9 @@ impl Opening<'_> {
     }
 
     /// The index file of a segment, if it can be used.
-    fn index_file(&self, segment: &Segment, fits: impl Fn(u64) -> bool) -> Option<DiskIndex> {
-        match DiskIndex::open(self.disk, segment, self.pages) {
-            Ok(index) => index.filter(|index| fits(index.end)),
+    fn index_file(&self, segment: &Arc<Segment>, fits: impl Fn(u64) -> bool) -> Option<FileIndex> {
+        match FileIndex::open(self.disk, segment, self.pages) {
+            Ok(index) => index.filter(|index| fits(index.disk.end)),
             Err(why) => {
                 warn!("the index of segment {} is built again: {why}", segment.header.number);
                 None
@@ -77,12 +77,12 @@ impl Opening<'_> {
     fn add_finished(&mut self, segment: &Arc<Segment>) -> Result<(), Trouble> {
         let length = segment.len()?;
         if let Some(index) = self.index_file(segment, |end| end == length) {
-            self.add(segment, SEGMENT_HEADER, Index::Disk(Box::new(index)));
+            self.add(segment, SEGMENT_HEADER, Index::File(Box::new(index)));
             return Ok(());
         }
         let memory = recovery::index_whole(segment, self.empty(SEGMENT_HEADER), length)?;
         let written = sealing::write(self.disk, segment, &build::encode(segment, &memory), self.pages);
-        let index = written.map_or_else(|| Index::memory(memory), |index| Index::Disk(Box::new(index)));
+        let index = written.map_or_else(|| Index::memory(memory), |index| Index::File(Box::new(index)));
         self.add(segment, SEGMENT_HEADER, index);
         Ok(())
     }
@@ -95,8 +95,8 @@ impl Opening<'_> {
         let fits = |end| mark.map_or(end <= length, |mark| mark.length == end);
         let mut begin = SEGMENT_HEADER;
         if let Some(index) = self.index_file(segment, fits) {
-            begin = index.end;
-            self.add(segment, SEGMENT_HEADER, Index::Disk(Box::new(index)));
+            begin = index.disk.end;
+            self.add(segment, SEGMENT_HEADER, Index::File(Box::new(index)));
         }
         let rest = self.empty(begin);
         let rest = match mark {

@@ -10,9 +10,8 @@ use super::answer::Answer;
 use crate::{
     frame::{self, BINARY, Content, Kind, LAST, TOMBSTONE},
     index::{
-        DocumentEntry,
+        DocumentEntry, Shortener,
         memory::{Entry, MemoryIndex, Run},
-        short_id,
     },
     segment::Segment,
 };
@@ -85,9 +84,16 @@ impl Write {
 
 impl Batch {
     /// A batch for a segment that ends at `begin` and was synced up to `synced`.
-    pub(crate) fn new(segment: &Segment, begin: u64, synced: u64, first_position: u64) -> Self {
+    /// `frames` is an empty buffer, used again and again.
+    pub(crate) fn new(
+        segment: &Segment,
+        begin: u64,
+        synced: u64,
+        first_position: u64,
+        frames: Vec<u8>,
+    ) -> Self {
         Batch {
-            frames: Vec::new(),
+            frames,
             begin,
             synced,
             salt: segment.salt,
@@ -130,6 +136,8 @@ impl Batch {
         let Write { stream, first, events, tombstone } = write;
         let from = self.entries.len();
         let begin = self.next_position();
+        let shortener = Shortener::of(stream.as_str());
+        self.entries.reserve(events.len());
         for (number, event) in events.iter().enumerate() {
             let offset = self.end();
             let ends = last && number + 1 == events.len();
@@ -149,7 +157,7 @@ impl Batch {
                 data: &event.data,
             };
             content.encode(&mut self.frames, self.salt, offset);
-            let id = short_id(stream.as_str(), *event.id.as_bytes());
+            let id = shortener.shorten(*event.id.as_bytes());
             self.entries.push(Entry { offset, id, event_type: event.event_type.clone() });
         }
         let fresh =

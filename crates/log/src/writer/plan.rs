@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::Trouble,
     frame::{Head, Kind},
-    index::short_id,
+    index::Shortener,
     view::{Newest, View},
 };
 
@@ -263,7 +263,8 @@ impl Known<'_> {
     }
 
     fn find_published(&self, name: &StreamName, id: Uuid) -> Result<Option<Revision>, Trouble> {
-        let Some(position) = self.recent.position(short_id(name.as_str(), *id.as_bytes())) else {
+        let Some(position) = self.recent.position(Shortener::of(name.as_str()).shorten(*id.as_bytes()))
+        else {
             return Ok(None);
         };
         let part = &self.view.parts[self.view.part_of(position)];

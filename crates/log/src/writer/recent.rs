@@ -1,12 +1,33 @@
 //! The ids of the newest events, to recognise an append that is repeated without an exact expectation.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
+};
+
+/// Shortened ids are hashes already.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers are hashed")
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+}
 
 /// Where the newest event ids stand. Ids are shortened: whoever asks checks the event itself.
 #[derive(Debug)]
 pub(crate) struct RecentIds {
     limit: usize,
-    positions: HashMap<u64, u64>,
+    positions: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
     /// The ids in the order of their positions, which follow one another.
     order: VecDeque<u64>,
     next_position: u64,
@@ -17,7 +38,7 @@ impl RecentIds {
     pub(crate) fn new(limit: usize, next_position: u64, newest: &[u64]) -> Self {
         let first = next_position - newest.len() as u64;
         let mut recent =
-            RecentIds { limit, positions: HashMap::new(), order: VecDeque::new(), next_position: first };
+            RecentIds { limit, positions: HashMap::default(), order: VecDeque::new(), next_position: first };
         for id in newest {
             recent.add(*id);
         }

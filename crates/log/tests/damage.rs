@@ -1,0 +1,261 @@
+//! Bytes that change by themselves are found, and never returned as data.
+//!
+//! `ENGINE_LOG_FLIPS=50000 cargo test --release -p engine-log --test damage` is the long run.
+
+#![allow(clippy::unwrap_used)] // everything here is a test
+
+mod kit;
+
+use std::{collections::BTreeMap, path::Path};
+
+use engine_log::{LogStore, OpenError, disk::sim::SimDisk, verify_on};
+use engine_store::{AppendRequest, EventStore, ReadAll, ReadError, ReadStream, RecordedEvent};
+use engine_types::{ExpectedRevision, StreamName};
+use kit::{Call, Random, Seen, how_many, open, stream, wait};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A store after a random workload, with several segments: as it was closed, or as a crash leaves it.
+fn store_files(start: u64, closed: bool) -> (Files, Seen) {
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    let mut random = Random::seeded(start);
+    for _ in 0..150 {
+        let call = Call::random(&mut random);
+        if !matches!(call, Call::Reopen) {
+            let _answer = wait(call.make(&store));
+        }
+    }
+    let last = AppendRequest::to(stream("last-1"), ExpectedRevision::Any, vec![kit::event(&mut random)]);
+    wait(store.append(last)).unwrap();
+    let seen = wait(kit::seen(&store));
+    if closed {
+        wait(store.close()).unwrap();
+    }
+    let files = disk.files();
+    drop(store);
+    assert!(files.keys().filter(|name| is(name, "log")).count() > 1, "several segments");
+    (files, seen)
+}
+
+/// The files without those that are built again when they are damaged.
+fn without_indexes(disk: &SimDisk) -> Files {
+    let mut files = disk.files();
+    files.retain(|name, _| !is(name, "idx"));
+    files
+}
+
+fn is(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
+fn flip(files: &Files, random: &mut Random) -> (Files, String) {
+    let mut files = files.clone();
+    let names: Vec<String> = files.keys().filter(|name| *name != "lock").cloned().collect();
+    let name = &names[usize::try_from(random.below(names.len() as u64)).unwrap()];
+    let file = files.get_mut(name).unwrap();
+    let at = usize::try_from(random.below(file.len() as u64)).unwrap();
+    let bit = random.below(8);
+    file[at] ^= 1 << bit;
+    (files, format!("{name} at {at}, bit {bit}"))
+}
+
+/// Reads stream by stream, and checks that what can be read is what was written.
+fn read_streams(store: &LogStore, seen: &Seen, place: &str) -> usize {
+    let mut streams: BTreeMap<&StreamName, Vec<&RecordedEvent>> = BTreeMap::new();
+    for event in &seen.events {
+        streams.entry(&event.stream).or_default().push(event);
+    }
+    let mut damaged = 0;
+    for (name, events) in streams {
+        match wait(store.read_stream(ReadStream::forwards(name.clone()))) {
+            Ok(page) => {
+                for read in &page.events {
+                    let written = events[usize::try_from(read.revision.0).unwrap()];
+                    assert_eq!(read, written, "{place}");
+                }
+            }
+            Err(ReadError::Corrupt(_)) => damaged += 1,
+            Err(ReadError::StreamNotFound { .. } | ReadError::StreamDeleted { .. }) => {}
+            Err(error) => panic!("{place}: {error}"),
+        }
+    }
+    damaged
+}
+
+#[test]
+fn a_flipped_bit_in_a_store_that_was_closed_is_found_by_verify() {
+    let (files, seen) = store_files(1, true);
+    let whole = verify_on(&SimDisk::holding(files.clone()), &|_| {}).unwrap();
+    assert_eq!((whole.events, &whole.faults), (seen.events.len() as u64, &vec![]));
+    let mut random = Random::seeded(2);
+    for _ in 0..how_many("ENGINE_LOG_FLIPS", 500) {
+        let (files, place) = flip(&files, &mut random);
+        let found = verify_on(&SimDisk::holding(files), &|_| {});
+        assert!(found.is_ok_and(|report| !report.faults.is_empty()), "{place}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_store_that_was_closed_is_never_returned_as_data() {
+    let (files, seen) = store_files(1, true);
+    let mut random = Random::seeded(3);
+    for _ in 0..how_many("ENGINE_LOG_FLIPS", 500) {
+        let (files, place) = flip(&files, &mut random);
+        let store = match open(&SimDisk::holding(files)) {
+            Ok(store) => store,
+            Err(OpenError::Corrupt { .. }) => continue,
+            Err(error) => panic!("{place}: {error}"),
+        };
+        let damaged = read_streams(&store, &seen, &place);
+        assert!(damaged <= 2, "{place}: {damaged} streams cannot be read");
+        match wait(store.read_all(ReadAll::forwards())) {
+            Ok(page) => assert!(seen.events.starts_with(&page.events), "{place}"),
+            Err(ReadError::Corrupt(_)) => {}
+            Err(error) => panic!("{place}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_after_a_crash_costs_at_most_what_was_written_last() {
+    let (files, seen) = store_files(4, false);
+    let mut random = Random::seeded(5);
+    let mut refused = 0;
+    let flips = how_many("ENGINE_LOG_FLIPS", 500);
+    for _ in 0..flips {
+        let (files, place) = flip(&files, &mut random);
+        let disk = SimDisk::holding(files.clone());
+        let store = match open(&disk) {
+            Ok(store) => store,
+            Err(OpenError::Corrupt { .. }) => {
+                assert!(
+                    without_indexes(&disk) == without_indexes(&SimDisk::holding(files)),
+                    "{place}: a damaged store was changed"
+                );
+                refused += 1;
+                continue;
+            }
+            Err(error) => panic!("{place}: {error}"),
+        };
+        read_streams(&store, &seen, &place);
+        let head = wait(store.head()).unwrap().unwrap();
+        // The last append cannot be told from one that was torn.
+        assert!(head.next().0 + 1 >= seen.events.len() as u64, "{place}: more than the last append is gone");
+    }
+    assert!(refused > flips / 20, "only {refused} were refused");
+}
+
+/// The frames of the last segment: where each begins.
+fn last_segment(files: &Files) -> (String, Vec<usize>) {
+    let (name, bytes) = files.iter().rfind(|(name, _)| is(name, "log")).unwrap();
+    let mut offsets = Vec::new();
+    let mut at = 64;
+    while at + 4 <= bytes.len() {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        if length == 0 {
+            break;
+        }
+        offsets.push(at);
+        at += length.next_multiple_of(8);
+    }
+    (name.clone(), offsets)
+}
+
+fn three_appends() -> Files {
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    let mut random = Random::seeded(6);
+    for _ in 0..3 {
+        let events = vec![kit::event(&mut random)];
+        wait(store.append(AppendRequest::to(stream("account-1"), ExpectedRevision::Any, events))).unwrap();
+    }
+    disk.files()
+}
+
+#[test]
+fn a_torn_end_is_cut_at_any_length() {
+    let files = three_appends();
+    let (name, frames) = last_segment(&files);
+    for length in frames[1]..files[&name].len().min(frames[2] + 2_000) {
+        let mut files = files.clone();
+        files.get_mut(&name).unwrap().truncate(length);
+        let whole = frames.iter().skip(1).filter(|begin| **begin <= length).count() as u64;
+        let store = open(&SimDisk::holding(files)).unwrap();
+        let events = wait(store.head()).unwrap().map_or(0, |head| head.next().0);
+        assert!(events == whole || events == 3, "{events} events of a file of {length} bytes");
+        let events = vec![kit::event(&mut Random::seeded(7))];
+        wait(store.append(AppendRequest::to(stream("account-1"), ExpectedRevision::Any, events))).unwrap();
+    }
+}
+
+#[test]
+fn damage_before_what_was_synced_is_refused_and_nothing_is_changed() {
+    let mut files = three_appends();
+    let (name, frames) = last_segment(&files);
+    files.get_mut(&name).unwrap()[frames[1] + 70] ^= 1;
+    let disk = SimDisk::holding(files.clone());
+    let error = open(&disk).map(drop).unwrap_err();
+    let text = error.to_string();
+    let OpenError::Corrupt { file, offset, .. } = error else { panic!("{text}") };
+    assert!(file.ends_with(&name), "{text}");
+    assert_eq!(offset, frames[1] as u64);
+    assert!(text.contains("had been on disk") && text.contains("restore a backup"), "{text}");
+    assert!(disk.files() == files, "a damaged store was changed");
+}
+
+#[test]
+fn a_segment_that_is_missing_is_told() {
+    let (files, _) = store_files(1, true);
+    let segments: Vec<_> = files.keys().filter(|name| is(name, "log")).cloned().collect();
+    for missing in &segments {
+        let mut files = files.clone();
+        files.remove(missing);
+        let error = open(&SimDisk::holding(files)).map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_or_damaged_index_is_built_again() {
+    let (files, seen) = store_files(1, true);
+    let indexes: Vec<_> = files.keys().filter(|name| is(name, "idx")).cloned().collect();
+    assert!(!indexes.is_empty());
+    for name in &indexes {
+        for damage in [None, Some(100), Some(20)] {
+            let mut files = files.clone();
+            match damage {
+                None => drop(files.remove(name)),
+                Some(at) => files.get_mut(name).unwrap()[at] ^= 1,
+            }
+            let disk = SimDisk::holding(files);
+            let store = open(&disk).unwrap();
+            assert_eq!(wait(kit::seen(&store)), seen);
+            wait(store.close()).unwrap();
+            assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+        }
+    }
+}
+
+#[test]
+fn files_of_another_format_version_are_told_apart_from_damage() {
+    let (files, _) = store_files(1, true);
+    let mut files = files;
+    let store = files.get_mut("store").unwrap();
+    store[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let checksum = crc32c::crc32c(&store[..60]);
+    store[60..64].copy_from_slice(&checksum.to_le_bytes());
+    let disk = SimDisk::holding(files);
+    for error in [open(&disk).map(drop).unwrap_err(), verify_on(&disk, &|_| {}).map(drop).unwrap_err()] {
+        assert!(matches!(error, OpenError::WrongVersion { found: 2, supported: 1, .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_directory_with_something_else_in_it_is_left_alone() {
+    let files = Files::from([("letter.txt".to_owned(), b"dear".to_vec())]);
+    let disk = SimDisk::holding(files.clone());
+    let error = open(&disk).map(drop).unwrap_err();
+    assert!(matches!(&error, OpenError::NotAStore { found, .. } if found == "letter.txt"), "{error}");
+    assert!(disk.files() == files, "a damaged store was changed");
+}
