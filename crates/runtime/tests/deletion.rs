@@ -171,6 +171,19 @@ async fn a_stream_that_is_cut_at_every_look_is_no_state_but_an_error() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_at_a_stream_that_was_deleted_is_no_refusal_for_what_was_done() {
+    let store = FaultyStore::new();
+    let bus = bus_on(&store).await;
+    bus.send_command(account::create("a")).await.unwrap();
+    delete(&store, "account-a", DeleteMode::Soft).await;
+    let bus = bus_on(&store).await;
+    store.next(Call::Append, [Fault::LostAfter]);
+    let receipt = bus.send_command(account::create("a")).await.unwrap();
+    assert_eq!(receipt.revision, CurrentRevision::At(Revision(1)));
+    assert_eq!(types_of(&store, "account-a").await, ["AccountCreated"]);
+}
+
+#[tokio::test]
 async fn a_repeated_command_whose_events_were_deleted_does_not_take_effect_again() {
     let store = FaultyStore::new();
     let bus = bus_on(&store).await;

@@ -105,6 +105,17 @@ async fn a_command_that_is_stored_but_whose_answer_cannot_be_read_is_not_called_
 }
 
 #[tokio::test]
+async fn an_answer_that_an_earlier_sending_was_given_is_never_told_as_new() {
+    let store = FaultyStore::new();
+    let (one, other) = (bus_on(&store).await, bus_on(&store).await);
+    other.send_command(account::create("a")).command_id(command_id(0)).await.unwrap();
+    one.send_command(account::deposit("a", 1)).command_id(command_id(1)).await.unwrap();
+    store.next(Call::Append, [Fault::LostBefore]);
+    let again = other.send_command(account::deposit("a", 1)).command_id(command_id(1)).await.unwrap();
+    assert!(again.duplicate);
+}
+
+#[tokio::test]
 async fn a_lost_answer_and_other_writers_together_still_take_effect_once() {
     for first in [Fault::LostAfter, Fault::LostBefore] {
         let store = FaultyStore::new();

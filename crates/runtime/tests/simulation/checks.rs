@@ -6,7 +6,7 @@ use engine_types::{Command, CommandId, CurrentRevision, Decide, Revision, aggreg
 
 use super::{
     purse::{MoveMoney, Purse, PurseEvent, TooLittle},
-    sender::{Answer, Sending, Try},
+    sender::{Answer, Look, Sending, Try},
     world::{PURSES, World},
 };
 use crate::support::events_of;
@@ -28,6 +28,9 @@ pub async fn check(world: &World, sendings: &[Sending]) {
             stored.check_effect(sending);
             for attempt in &sending.tries {
                 stored.check_answer(sending, attempt);
+            }
+            for look in &sending.looks {
+                stored.check_look(look);
             }
         }
     }
@@ -121,6 +124,20 @@ impl Stored {
         let count = usize::try_from(state.moves).unwrap();
         assert_eq!(state, &self.states[count], "{sending:?}");
         assert!(if receipt.duplicate { count >= end } else { count == end }, "{sending:?}");
+    }
+
+    /// What was seen was so at some moment between question and answer.
+    fn check_look(&self, look: &Look) {
+        let Some(told) = &look.told else {
+            assert_eq!(look.before, 0, "there were events: {look:?}");
+            return;
+        };
+        let count = usize::try_from(told.revision.next().0).unwrap();
+        assert_eq!(told.state, self.states[count], "{look:?}");
+        match look.at {
+            Some(at) => assert_eq!(told.revision, at, "{look:?}"),
+            None => assert!((look.before..=look.after).contains(&count), "{look:?}"),
+        }
     }
 
     /// The refusal follows from the state at some moment between sending and answer.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine_runtime::{Receipt, SendError};
+use engine_runtime::{Receipt, SendError, StateAt};
 use engine_types::{CommandId, Revision};
 use uuid::Uuid;
 
@@ -15,12 +15,22 @@ use crate::support::events_of;
 const COMMANDS: u64 = 6;
 const MAX_TRIES: u64 = 5;
 
-/// One command, and all that was answered to it.
+/// One command, all that was answered to it, and what its purse was seen to be meanwhile.
 #[derive(Debug)]
 pub struct Sending {
     pub id: CommandId,
     pub command: MoveMoney,
     pub tries: Vec<Try>,
+    pub looks: Vec<Look>,
+}
+
+/// A look at a purse, as it was at a revision or is now, with the number of events before and after it.
+#[derive(Debug)]
+pub struct Look {
+    pub before: usize,
+    pub after: usize,
+    pub at: Option<Revision>,
+    pub told: Option<StateAt<Purse>>,
 }
 
 /// One try: the number of events in the stream before and after it, and the answer.
@@ -57,8 +67,11 @@ pub async fn work(world: Arc<World>, number: u64) -> Vec<Sending> {
         let id = CommandId(Uuid::from_u64_pair(0xC0 + number, index));
         let amounts = (0..random.below(4)).map(|_| i64::try_from(random.below(30)).unwrap() - 12).collect();
         let command = MoveMoney { id: PURSES[random.index(PURSES.len())].to_owned(), amounts };
-        let mut tries = Vec::new();
+        let (mut tries, mut looks) = (Vec::new(), Vec::new());
         for _ in 0..MAX_TRIES {
+            if random.percent(30) {
+                looks.extend(look(&world, &command).await);
+            }
             tries.push(once(&world, id, &command).await);
             let answer = &tries[tries.len() - 1].answer;
             // An answer is asked for again now and then, to see that it is the same.
@@ -67,7 +80,7 @@ pub async fn work(world: Arc<World>, number: u64) -> Vec<Sending> {
             }
             tokio::time::sleep(Duration::from_millis(random.below(40))).await;
         }
-        sendings.push(Sending { id, command, tries });
+        sendings.push(Sending { id, command, tries, looks });
     }
     sendings
 }
@@ -101,6 +114,15 @@ async fn once(world: &World, id: CommandId, command: &MoveMoney) -> Try {
         Ok(Err(error)) => panic!("{error}"),
     };
     Try { before, after: length(world, command).await, answer }
+}
+
+/// Absent when the store could not be read, or the past that was asked for is yet to come.
+async fn look(world: &World, command: &MoveMoney) -> Option<Look> {
+    let bus = world.bus().await;
+    let before = length(world, command).await;
+    let at = world.random.percent(50).then(|| Revision(world.random.below(8)));
+    let told = bus.state::<Purse>(&command.id, at).await.ok()?;
+    Some(Look { before, after: length(world, command).await, at, told })
 }
 
 async fn length(world: &World, command: &MoveMoney) -> usize {
