@@ -7,6 +7,10 @@ use engine_types::{Aggregate, Category, Command, Decide};
 use crate::{
     Middleware,
     erased::{AggregateEntry, AggregateOf, CommandEntry, CommandOf},
+    listen::{
+        BatchHandler, ErrorPolicy, EventHandler, HandlerOptions, InBatches, Listener, OneByOne, Registered,
+        Registration,
+    },
     options::RuntimeOptions,
 };
 
@@ -37,6 +41,8 @@ pub struct App {
     pub(crate) commands: BTreeMap<&'static str, Arc<dyn CommandEntry>>,
     pub(crate) aggregates: BTreeMap<&'static str, Arc<dyn AggregateEntry>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) handlers: Vec<Arc<dyn Registered>>,
+    pub(crate) errors: ErrorPolicy,
     pub(crate) options: RuntimeOptions,
     pub(crate) faults: Vec<String>,
 }
@@ -49,6 +55,8 @@ impl App {
             commands: BTreeMap::new(),
             aggregates: BTreeMap::new(),
             middleware: Vec::new(),
+            handlers: Vec::new(),
+            errors: ErrorPolicy::default(),
             options: RuntimeOptions::default(),
             faults: Vec::new(),
         }
@@ -95,6 +103,42 @@ impl App {
                 A::CATEGORY
             )),
         }
+    }
+
+    /// Adds an event handler.
+    #[must_use]
+    pub fn handler<H: EventHandler>(self, handler: H, options: HandlerOptions) -> Self {
+        self.listener(OneByOne::new(handler), options)
+    }
+
+    /// Adds a handler of batches.
+    #[must_use]
+    pub fn batch_handler<H: BatchHandler>(self, handler: H, options: HandlerOptions) -> Self {
+        self.listener(InBatches::new(handler), options)
+    }
+
+    fn listener(mut self, listener: impl Listener, options: HandlerOptions) -> Self {
+        let name = listener.name();
+        if let Some(fault) = options.fault() {
+            self.faults.push(format!("handler `{name}`: {fault}"));
+        }
+        if !engine_types::Category::is_valid(&name.replace('-', "_")) {
+            self.faults
+                .push(format!("a handler is named `{name}`: use 1 to 128 letters, digits, `-`, `_` and `.`"));
+        }
+        if self.handlers.iter().any(|other| other.name() == name) {
+            self.faults.push(format!("two handlers are named `{name}`: their checkpoints would be the same"));
+        }
+        let registration = Registration { listener: Arc::new(listener), options: Arc::new(options) };
+        self.handlers.push(Arc::new(registration));
+        self
+    }
+
+    /// Chooses what happens to events that cannot be handled, for handlers that do not choose themselves.
+    #[must_use]
+    pub fn on_handler_error(mut self, policy: ErrorPolicy) -> Self {
+        self.errors = policy;
+        self
     }
 
     /// Adds a middleware, inside those that were added before.

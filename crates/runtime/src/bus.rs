@@ -13,6 +13,7 @@ use crate::{
     App, IdGenerator, JsonEvent, JsonReceipt, SendCommand, SendError, SendOptions,
     container::Container,
     erased::{AnyContainer, Body, CommandEntry, JsonSendError},
+    listen::Handlers,
     map::Map,
     options::RuntimeOptions,
     send_error::LoadError,
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) ids: Arc<dyn IdGenerator>,
     /// By category.
     pub(crate) containers: HashMap<&'static str, Arc<dyn AnyContainer>>,
+    pub(crate) handlers: Handlers,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }
@@ -144,16 +146,22 @@ impl Bus {
         self.inner.app.map()
     }
 
+    /// The event handlers: how they are doing, and telling them what to do.
+    pub fn handlers(&self) -> &Handlers {
+        &self.inner.handlers
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.store
     }
 
-    /// Finishes what goes on in the background and closes the store.
+    /// Ends the handlers, finishes what goes on in the background and closes the store.
     ///
     /// # Errors
     /// What the store could not make durable.
     pub async fn close(&self) -> Result<(), AppendError> {
+        self.inner.handlers.stop().await;
         self.inner.background.close();
         self.inner.background.wait().await;
         self.inner.store.close().await

@@ -229,12 +229,6 @@ fn accepts(expected: ExpectedRevision, actual: CurrentRevision) -> bool {
 
 /// Runs code of the domain; a panic becomes a message.
 fn guarded<T>(what: &str, run: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "without a message".to_owned());
-        format!("`{what}` panicked: {message}")
-    })
+    std::panic::catch_unwind(AssertUnwindSafe(run))
+        .map_err(|panic| format!("`{what}` panicked: {}", crate::panics::message(&*panic)))
 }

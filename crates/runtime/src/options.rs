@@ -41,14 +41,16 @@ impl Default for RuntimeOptions {
 }
 
 /// When a command counts as done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Consistency {
     /// When its events are stored.
     #[default]
     Eventual,
-    /// When every event handler that is registered as strong has handled them too. Where there is none, this
-    /// is the same as [`Consistency::Eventual`].
+    /// When every event handler that is registered as strong, and can see them, has handled them too. Where
+    /// there is none, this is the same as [`Consistency::Eventual`].
     Strong,
+    /// When these handlers, as far as they can see them, have handled them too.
+    Handlers(Vec<String>),
 }
 
 /// What can be chosen for one command. The default chooses nothing.

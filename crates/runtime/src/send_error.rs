@@ -4,7 +4,8 @@ use std::{convert::Infallible, time::Duration};
 
 use engine_store::{AppendError, BoxError, ReadError};
 use engine_types::{
-    CommandId, CurrentRevision, ExpectedRevision, StreamName, command::InvalidCommand, event::DecodeError,
+    CommandId, CurrentRevision, ExpectedRevision, Position, StreamName, command::InvalidCommand,
+    event::DecodeError,
 };
 
 use crate::middleware::Halt;
@@ -68,6 +69,25 @@ pub enum SendError<R> {
         /// The command's id, whoever chose it.
         command_id: CommandId,
     },
+    /// The command took effect, but a handler did not handle its events in time. Do not send it again: read
+    /// later, or look at the handler.
+    #[error(
+        "the command took effect (stream `{stream}`, revision {revision}), but handler `{handler}` had not handled \
+         position {position} within {} ms: do not send it again",
+        .limit.as_millis()
+    )]
+    NotYetHandled {
+        /// The handler.
+        handler: String,
+        /// The stream of the instance.
+        stream: StreamName,
+        /// Where the instance is now.
+        revision: CurrentRevision,
+        /// The position of the event that the handler has yet to handle.
+        position: Position,
+        /// How long the sender waited.
+        limit: Duration,
+    },
     /// The instance was deleted for ever.
     #[error("stream `{0}` was deleted for ever and takes no more commands")]
     Deleted(StreamName),
@@ -129,6 +149,7 @@ impl<R> SendError<R> {
             SendError::Halted(_) => "halted",
             SendError::Conflict { .. } | SendError::TooManyConflicts { .. } => "conflict",
             SendError::Timeout { .. } => "timeout",
+            SendError::NotYetHandled { .. } => "not_yet_handled",
             SendError::Deleted(_) => "deleted",
             SendError::Unavailable(_) => "unavailable",
             SendError::OutcomeUnknown { .. } => "outcome_unknown",
@@ -155,6 +176,9 @@ impl<R> SendError<R> {
                 SendError::TooManyConflicts { stream, attempts }
             }
             SendError::Timeout { after, command_id } => SendError::Timeout { after, command_id },
+            SendError::NotYetHandled { handler, stream, revision, position, limit } => {
+                SendError::NotYetHandled { handler, stream, revision, position, limit }
+            }
             SendError::Deleted(stream) => SendError::Deleted(stream),
             SendError::Unavailable(cause) => SendError::Unavailable(cause),
             SendError::OutcomeUnknown { command_id, source } => {

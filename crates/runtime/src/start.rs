@@ -2,10 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine_store::{EventStore, ReadError};
+use engine_store::{Clock, EventStore, ReadError, SystemClock};
 use tokio_util::task::TaskTracker;
 
-use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner};
+use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner, listen::Handlers};
+
+/// Where an application gets time and identities from. The default: the machine's clock, and random ids.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Makes identities.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Environment { ids: Arc::new(RandomIds), clock: Arc::new(SystemClock) }
+    }
+}
 
 /// Why an application cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -42,18 +57,14 @@ impl App {
     /// Commands or categories that occur twice, versions of events without an upcaster, event types in the
     /// store that nobody can read, and the failures of the store.
     pub async fn start(self, store: Arc<dyn EventStore>) -> Result<Bus, StartError> {
-        self.start_with_ids(store, Arc::new(RandomIds)).await
+        self.start_in(store, Environment::default()).await
     }
 
-    /// Runs the application over a store, with identities from this generator.
+    /// Runs the application over a store, in a world with another clock or other identities.
     ///
     /// # Errors
     /// As [`App::start`].
-    pub async fn start_with_ids(
-        self,
-        store: Arc<dyn EventStore>,
-        ids: Arc<dyn IdGenerator>,
-    ) -> Result<Bus, StartError> {
+    pub async fn start_in(self, store: Arc<dyn EventStore>, world: Environment) -> Result<Bus, StartError> {
         self.check()?;
         self.check_store(&*store).await?;
         let options = Arc::new(self.options.clone());
@@ -66,7 +77,9 @@ impl App {
             })
             .collect();
         let idle_after = options.idle_after;
-        let inner = Arc::new(Inner { app: self, store, options, ids, containers, background });
+        let Environment { ids, clock } = world;
+        let handlers = Handlers::start(&self.handlers, &store, &clock, &self.errors);
+        let inner = Arc::new(Inner { app: self, store, options, ids, containers, handlers, background });
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
     }

@@ -127,6 +127,13 @@ impl<E: Event> Decoder<E> {
         current::<E>(event_type).is_some() || self.upcasters.touches(event_type)
     }
 
+    /// Every name on disk that can be read, at some version at least: those of today and those of old.
+    pub fn readable_types(&self) -> Vec<String> {
+        let today = E::TYPES.iter().map(|current| current.name);
+        let names: std::collections::BTreeSet<_> = today.chain(self.upcasters.types()).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
     /// The first type of today that an upcaster takes away, by renaming it, dropping it or reading its
     /// present version as another: a version that was not raised, or a former name of one gathered enum
     /// that is a present name of another.

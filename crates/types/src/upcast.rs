@@ -144,6 +144,11 @@ impl<'a> Upcasters<'a> {
             || self.by_type.contains_key(event_type)
     }
 
+    /// Every type that something is registered for.
+    pub fn types(&self) -> impl Iterator<Item = &'a str> {
+        self.by_type.keys().chain(self.renamed.keys()).chain(&self.dropped).copied()
+    }
+
     /// Applies upcasters until none is registered for what is left.
     ///
     /// # Errors

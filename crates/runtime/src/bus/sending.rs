@@ -6,9 +6,11 @@ use engine_types::{
     Aggregate, Command, CommandId, CorrelationId, Decide, Event, Metadata, command::InvalidCommand,
 };
 
+use tokio::time::Instant;
+
 use super::Bus;
 use crate::{
-    Receipt, SendError, SendOptions,
+    Consistency, Receipt, SendError, SendOptions,
     container::{Container, Order},
     middleware::{Accepted, Dispatch, Failure, Halt, Middleware},
 };
@@ -51,10 +53,15 @@ impl Bus {
     {
         let order = order(dispatch, may_be_repeated)?;
         let after = self.limit(dispatch);
-        match tokio::time::timeout(after, container.execute(command, &order)).await {
-            Ok(result) => result,
-            Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
+        let consistency = &dispatch.options.consistency;
+        if *consistency == Consistency::Eventual {
+            return within(after, dispatch, container.execute(command, &order)).await;
         }
+        self.check_consistency(consistency)?;
+        let started = Instant::now();
+        let receipt = within(after, dispatch, container.execute(command, &order)).await?;
+        self.wait_until_handled(&receipt, consistency, started, after).await?;
+        Ok(receipt)
     }
 
     /// Decides a command against the newest state, and stores nothing. Middleware does not see it.
@@ -73,11 +80,7 @@ impl Bus {
         let container = self.container_for::<C>()?;
         let dispatch = self.dispatch(command, options);
         let order = order(&dispatch, false)?;
-        let after = self.limit(&dispatch);
-        match tokio::time::timeout(after, container.dry_run(command, &order)).await {
-            Ok(result) => result,
-            Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
-        }
+        within(self.limit(&dispatch), &dispatch, container.dry_run(command, &order)).await
     }
 
     /// Completes a command with ids.
@@ -91,6 +94,18 @@ impl Bus {
     /// How long a command may take.
     fn limit(&self, dispatch: &Dispatch<'_>) -> Duration {
         dispatch.options.timeout.unwrap_or(self.inner.options.command_timeout)
+    }
+}
+
+/// Waits for an answer, but no longer than this.
+async fn within<T, R>(
+    after: Duration,
+    dispatch: &Dispatch<'_>,
+    answer: impl Future<Output = Result<T, SendError<R>>>,
+) -> Result<T, SendError<R>> {
+    match tokio::time::timeout(after, answer).await {
+        Ok(result) => result,
+        Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
     }
 }
 

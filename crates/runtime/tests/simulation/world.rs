@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine_runtime::{App, Bus, RuntimeOptions, ids::CountedIds};
+use engine_runtime::{App, Bus, Environment, RuntimeOptions, ids::CountedIds};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -52,7 +52,8 @@ impl World {
             ..RuntimeOptions::default()
         };
         let app = App::new("purses").command::<MoveMoney>().options(options);
-        app.start_with_ids(Arc::new(self.store.clone()), self.ids.clone()).await.unwrap()
+        let world = Environment { ids: self.ids.clone(), ..Environment::default() };
+        app.start_in(Arc::new(self.store.clone()), world).await.unwrap()
     }
 
     /// One of the buses; now and then it is restarted first, while others may still use it.

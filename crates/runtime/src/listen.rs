@@ -1,0 +1,40 @@
+//! The listening half: event handlers, and what runs them.
+//!
+//! A *runner* reads for a handler and keeps its checkpoint; *workers* handle the events of its partitions. An
+//! event that cannot be handled is tried again, skipped, or **parked**: put aside where it is not forgotten, with
+//! the later events of its key behind it, while all other keys go on.
+
+mod handler;
+mod handlers;
+mod listener;
+mod options;
+mod partition;
+mod policy;
+mod progress;
+mod records;
+mod retry;
+mod runner;
+mod status;
+mod tracker;
+mod worker;
+
+pub use handler::{BatchError, BatchHandler, Delivered, EventHandler, HandlerError};
+pub use handlers::{HandlerReport, Handlers, HandlersError, ResetPreview};
+pub use options::{HandlerOptions, StartFrom};
+pub use policy::{Action, ErrorPolicy, Finally};
+pub use records::ParkedSequence;
+pub use retry::Scope;
+pub use status::HandlerState;
+
+pub(crate) use handlers::{Registered, Registration};
+pub(crate) use listener::{InBatches, Listener, OneByOne};
+
+tokio::task_local! {
+    /// The handler on whose behalf a task runs.
+    static HANDLING: String;
+}
+
+/// The handler on whose behalf the present task runs, if it is one.
+pub(crate) fn handling_now() -> Option<String> {
+    HANDLING.try_with(Clone::clone).ok()
+}

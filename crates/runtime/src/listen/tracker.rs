@@ -1,0 +1,117 @@
+//! Which events have been handled: pure bookkeeping behind the checkpoint.
+
+use std::collections::VecDeque;
+
+use engine_types::Position;
+
+/// Keeps the promise that a checkpoint never passes an unhandled event.
+///
+/// Events are handed out in order and finished in any order. The checkpoint is the last position below which
+/// everything is finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tracker {
+    /// Positions that were handed out, in order, and whether they are finished. The first is unfinished.
+    in_flight: VecDeque<(Position, bool)>,
+    /// Everything up to here was handed out or is of no interest.
+    seen: Option<Position>,
+}
+
+impl Tracker {
+    /// Goes on after a stored checkpoint.
+    pub(crate) fn after(checkpoint: Option<Position>) -> Self {
+        Tracker { in_flight: VecDeque::new(), seen: checkpoint }
+    }
+
+    /// Notes that an event is handed out. Says whether it is new: one at or before what was seen is not.
+    pub(crate) fn hand_out(&mut self, position: Position) -> bool {
+        let is_new = self.seen < Some(position);
+        if is_new {
+            self.in_flight.push_back((position, false));
+            self.seen = Some(position);
+        }
+        is_new
+    }
+
+    /// Notes that nothing of interest stands up to here.
+    pub(crate) fn pass_over(&mut self, position: Position) {
+        self.seen = self.seen.max(Some(position));
+    }
+
+    /// Notes that an event is finished: handled, skipped, or parked where it is not forgotten.
+    pub(crate) fn finish(&mut self, position: Position) {
+        if let Ok(index) = self.in_flight.binary_search_by_key(&position, |(position, _)| *position) {
+            self.in_flight[index].1 = true;
+        }
+        while self.in_flight.front().is_some_and(|(_, finished)| *finished) {
+            self.in_flight.pop_front();
+        }
+    }
+
+    /// The last position at and below which everything is finished.
+    pub(crate) fn checkpoint(&self) -> Option<Position> {
+        match self.in_flight.front() {
+            None => self.seen,
+            Some((first, _)) => first.previous(),
+        }
+    }
+
+    /// Whether this event is finished, or of no interest. Everything before it may not be.
+    pub(crate) fn is_past(&self, position: Position) -> bool {
+        let found = self.in_flight.binary_search_by_key(&position, |(position, _)| *position);
+        self.seen >= Some(position) && found.map_or(true, |index| self.in_flight[index].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checkpoint_waits_for_the_slowest() {
+        let mut tracker = Tracker::default();
+        for position in [3, 5, 9] {
+            tracker.hand_out(Position(position));
+        }
+        tracker.finish(Position(9));
+        tracker.finish(Position(5));
+        assert_eq!(tracker.checkpoint(), Some(Position(2)));
+        tracker.finish(Position(3));
+        assert_eq!(tracker.checkpoint(), Some(Position(9)));
+    }
+
+    #[test]
+    fn the_checkpoint_moves_past_what_is_of_no_interest() {
+        let mut tracker = Tracker::after(Some(Position(4)));
+        tracker.pass_over(Position(10));
+        assert_eq!(tracker.checkpoint(), Some(Position(10)));
+        tracker.hand_out(Position(12));
+        tracker.pass_over(Position(20));
+        assert_eq!(tracker.checkpoint(), Some(Position(11)));
+        tracker.finish(Position(12));
+        assert_eq!(tracker.checkpoint(), Some(Position(20)));
+    }
+
+    #[test]
+    fn before_the_first_event_is_handled_there_is_no_checkpoint() {
+        let mut tracker = Tracker::default();
+        tracker.hand_out(Position(0));
+        assert_eq!(tracker.checkpoint(), None);
+    }
+
+    #[test]
+    fn a_finished_event_is_past_although_an_earlier_one_is_not() {
+        let mut tracker = Tracker::default();
+        tracker.hand_out(Position(1));
+        tracker.hand_out(Position(2));
+        tracker.finish(Position(2));
+        assert!(tracker.is_past(Position(2)) && tracker.is_past(Position(0)));
+        assert!(!tracker.is_past(Position(1)) && !tracker.is_past(Position(3)));
+    }
+
+    #[test]
+    fn what_was_seen_before_is_not_handed_out_again() {
+        let mut tracker = Tracker::after(Some(Position(7)));
+        assert!(!tracker.hand_out(Position(7)));
+        assert_eq!(tracker.checkpoint(), Some(Position(7)));
+    }
+}
