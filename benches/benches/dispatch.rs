@@ -6,7 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use engine::{Bus, EventStore};
 use engine_benches::{bank_with_accounts, deposit};
 use tokio::runtime::Runtime;
@@ -19,7 +21,14 @@ fn in_memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dispatch/memory");
     group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5)).sample_size(20);
     measure(&mut group, &runtime, "one account alone", &open_memory(&runtime, 1), 1, 1);
-    measure(&mut group, &runtime, "1,000 accounts, 64 in flight", &open_memory(&runtime, ACCOUNTS), ACCOUNTS, 64);
+    measure(
+        &mut group,
+        &runtime,
+        "1,000 accounts, 64 in flight",
+        &open_memory(&runtime, ACCOUNTS),
+        ACCOUNTS,
+        64,
+    );
     group.finish();
 }
 

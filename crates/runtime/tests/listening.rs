@@ -1,6 +1,5 @@
 //! Event handlers over the in-memory store.
 
-
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
