@@ -26,8 +26,11 @@ fn store_files(start: u64, closed: bool) -> (Files, Seen) {
             let _answer = wait(call.make(&store));
         }
     }
-    let last = AppendRequest::to(stream("last-1"), ExpectedRevision::Any, vec![kit::event(&mut random)]);
-    wait(store.append(last)).unwrap();
+    // The second of the last two proves that all before it had been on disk.
+    for _ in 0..2 {
+        let last = AppendRequest::to(stream("last-1"), ExpectedRevision::Any, vec![kit::event(&mut random)]);
+        wait(store.append(last)).unwrap();
+    }
     let seen = wait(kit::seen(&store));
     if closed {
         wait(store.close()).unwrap();

@@ -6,7 +6,7 @@ use engine_store::Direction;
 
 use super::{
     DocumentEntry, Found, Search, Span,
-    bloom::{self, Of},
+    bloom::Bloom,
     build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
     dictionary::Dictionary,
     page::{PAYLOAD, PageCache, PagedFile},
@@ -29,6 +29,7 @@ pub(crate) struct DiskIndex {
     layout: Layout,
     streams: Table,
     documents: Table,
+    bloom: Bloom,
     pub dictionary: Dictionary,
 }
 
@@ -68,11 +69,23 @@ impl DiskIndex {
         let dictionary = Dictionary::decode(&read(layout.dictionary)?).ok_or_else(damaged)?;
         let (end, events) = (le!(u64, first, 40), le!(u64, first, 48));
         let first_position = header.first_position;
-        Ok(Some(DiskIndex { file, first_position, events, end, layout, streams, documents, dictionary }))
+        let bloom =
+            Bloom::open(&file, layout.bloom, |bytes| file.hold(bytes)).map_err(|error| error.to_string())?;
+        Ok(Some(DiskIndex {
+            file,
+            first_position,
+            events,
+            end,
+            layout,
+            streams,
+            documents,
+            bloom,
+            dictionary,
+        }))
     }
 
-    pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
-        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Stream, name))? {
+    pub(crate) fn stream(&self, name: &str, hash: u64) -> Result<Option<Span>, Trouble> {
+        if !self.bloom.may_hold(&self.file, hash)? {
             return Ok(None);
         }
         let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
@@ -101,8 +114,8 @@ impl DiskIndex {
         Ok(self.numbers(self.layout.offsets, place..place + 1)?.first().copied().unwrap_or(self.end))
     }
 
-    pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
-        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Document, key))? {
+    pub(crate) fn document(&self, key: &str, hash: u64) -> Result<Option<DocumentEntry>, Trouble> {
+        if !self.bloom.may_hold(&self.file, hash)? {
             return Ok(None);
         }
         let value = self.documents.get(&self.file, key)?;

@@ -34,11 +34,13 @@ pub(crate) struct Known<'a> {
 pub(crate) struct Plan {
     pub writes: Vec<Write>,
     /// Where each stream of the request will end.
-    pub ends: Vec<StreamAppended>,
-    /// How many of the events to write were asked for, and stand before those that only follow from them.
-    pub asked_for: u64,
+    ends: Vec<StreamAppended>,
+    /// How many events are to be written.
+    events: u64,
+    /// How many of them were asked for, and stand before those that only follow from them.
+    asked_for: u64,
     /// The position of the newest event that had been written before.
-    pub written: Option<Position>,
+    written: Option<Position>,
 }
 
 impl Plan {
@@ -46,8 +48,18 @@ impl Plan {
         self.writes.iter().map(Write::size).sum()
     }
 
-    fn events(&self) -> u64 {
-        self.writes.iter().map(|write| write.events.len() as u64).sum()
+    /// Adds events behind `current`, and answers where the stream will end.
+    fn write(
+        &mut self,
+        stream: StreamName,
+        current: CurrentRevision,
+        events: Vec<NewEvent>,
+    ) -> CurrentRevision {
+        let write = Write { stream, first: current.next(), events, tombstone: false };
+        let end = end_of(&write);
+        self.events += write.events.len() as u64;
+        self.writes.push(write);
+        end
     }
 
     /// The answer, when the first event is written at `first`.
@@ -110,8 +122,9 @@ impl Known<'_> {
                 if revive {
                     self.revive(plan, &stream)?;
                 }
-                let end = self.write(plan, stream.clone(), events)?;
-                plan.asked_for = plan.events();
+                let current = planned_end(plan, &stream).unwrap_or(known.state.current);
+                let end = plan.write(stream.clone(), current, events);
+                plan.asked_for = plan.events;
                 self.revive_described(plan, &stream)?;
                 end
             }
@@ -126,9 +139,10 @@ impl Known<'_> {
     fn revive(&self, plan: &mut Plan, name: &StreamName) -> Result<(), AppendError> {
         let known = self.stream(name).map_err(broken)?;
         let metadata = newest_metadata(plan, name).unwrap_or(known.metadata);
-        let current = planned_end(plan, name).unwrap_or(known.state.current);
+        let written = plan.writes.iter().rev().find(|write| write.stream == *name);
+        let current = written.map_or(known.state.current, end_of);
         let revived = stream_metadata::event(&metadata.revived(current));
-        self.write(plan, name.metadata_stream(), vec![revived]).map(drop)
+        self.describe(plan, name, revived)
     }
 
     /// New metadata for a softly deleted stream revives it, but not its old events.
@@ -139,20 +153,15 @@ impl Known<'_> {
         if deleted && !still_deleted { self.revive(plan, &described) } else { Ok(()) }
     }
 
-    fn write(
-        &self,
-        plan: &mut Plan,
-        stream: StreamName,
-        events: Vec<NewEvent>,
-    ) -> Result<CurrentRevision, AppendError> {
+    /// Adds an event to the metadata of a stream.
+    fn describe(&self, plan: &mut Plan, name: &StreamName, event: NewEvent) -> Result<(), AppendError> {
+        let stream = name.metadata_stream();
         let current = match planned_end(plan, &stream) {
             Some(current) => current,
             None => self.stream(&stream).map_err(broken)?.state.current,
         };
-        let write = Write { stream, first: current.next(), events, tombstone: false };
-        let end = end_of(&write);
-        plan.writes.push(write);
-        Ok(end)
+        plan.write(stream, current, vec![event]);
+        Ok(())
     }
 
     /// Decides about a deletion.
@@ -171,7 +180,7 @@ impl Known<'_> {
             Verdict::Nothing | Verdict::Written(_) => {}
             Verdict::Write { .. } if mode == DeleteMode::Soft => {
                 let deleted = stream_metadata::event(&StreamMetadata::deleted());
-                self.write(&mut plan, name.metadata_stream(), vec![deleted])?;
+                self.describe(&mut plan, name, deleted)?;
             }
             Verdict::Write { .. } => {
                 let (first, events) = (state.current.next(), vec![stream_metadata::tombstone()]);
@@ -284,9 +293,11 @@ fn end_of(write: &Write) -> CurrentRevision {
     (write.first.0 + write.events.len() as u64).checked_sub(1).map(Revision).into()
 }
 
-/// Where a stream will end, if the plan writes to it.
+/// Where a stream will end, if the plan has written to it. A request names no stream twice, so that can only be
+/// a metadata stream, which is written to revive the stream that it describes.
 fn planned_end(plan: &Plan, stream: &StreamName) -> Option<CurrentRevision> {
-    plan.writes.iter().rev().find(|write| write.stream == *stream).map(end_of)
+    let writes = || plan.writes.iter().rev();
+    if stream.is_metadata() { writes().find(|write| write.stream == *stream).map(end_of) } else { None }
 }
 
 /// The metadata of a stream, if the plan sets it.
