@@ -53,15 +53,7 @@ impl DiskIndex {
         let read =
             |extent: Extent| file.all(extent.first_page, extent.length).map_err(|error| error.to_string());
         let first = read(Extent { first_page: 0, length: PAYLOAD as u64 })?;
-        check_header(&first, MAGIC, &file.path).map_err(|error| error.to_string())?;
-        if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
-            return Err("the file belongs to another segment".to_owned());
-        }
-        let mut layout = Layout::default();
-        for (number, extent) in layout.extents().into_iter().enumerate() {
-            let at = 64 + number * 16;
-            *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
-        }
+        let layout = read_layout(&first, segment, &file)?;
         let damaged = || "the tables do not fit together".to_owned();
         let streams = Table::new(layout.streams, read(layout.stream_fences)?, STREAM).ok_or_else(damaged)?;
         let documents =
@@ -260,4 +252,19 @@ impl DiskIndex {
         }
         Ok(numbers)
     }
+}
+
+/// Checks the first page and reads from it where all parts stand.
+fn read_layout(first: &[u8], segment: &Segment, file: &PagedFile) -> Result<Layout, String> {
+    check_header(first, MAGIC, &file.path).map_err(|error| error.to_string())?;
+    let header = segment.header;
+    if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
+        return Err("the file belongs to another segment".to_owned());
+    }
+    let mut layout = Layout::default();
+    for (number, extent) in layout.extents().into_iter().enumerate() {
+        let at = 64 + number * 16;
+        *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
+    }
+    Ok(layout)
 }
