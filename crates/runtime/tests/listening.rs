@@ -14,3 +14,4 @@ mod parked;
 mod stopping;
 mod strong;
 mod waiting;
+mod worlds;

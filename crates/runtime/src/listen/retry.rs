@@ -7,7 +7,9 @@
 //! After a restart the checkpoint may still lie before the parked event. An order waits until the partition has
 //! come past it: only then is everything in its place.
 
-use engine_store::{ReadAll, RecordedEvent};
+use std::time::Duration;
+
+use engine_store::{ReadAll, ReadError, RecordedEvent};
 use engine_types::Position;
 use tokio::sync::oneshot;
 
@@ -21,6 +23,9 @@ use super::{
 
 /// How many events a retry looks at before live events have their turn.
 const PAGE: usize = 256;
+
+/// How long a retry waits before it reads again where the store could not be read.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How much of a parked sequence is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +117,11 @@ impl<L: Listener> Worker<L> {
     pub(super) async fn go_on_with_retry(&mut self) -> Result<(), Told> {
         let Some(mut retry) = self.retry.take() else { return Ok(()) };
         let outcome = match self.retry_page(&mut retry).await {
-            Err(fault) => Err(fault),
+            Err(error) => {
+                tracing::warn!(handler = self.listener.name(), %error, "a retry waits for the store");
+                self.retry = Some(retry);
+                return self.rest(PAUSE).await;
+            }
             Ok(Paged::GoOn) => {
                 self.retry = Some(retry);
                 return Ok(());
@@ -144,10 +153,10 @@ impl<L: Listener> Worker<L> {
         Ok(())
     }
 
-    async fn retry_page(&mut self, retry: &mut Retry) -> Result<Paged, String> {
+    async fn retry_page(&mut self, retry: &mut Retry) -> Result<Paged, ReadError> {
         let end = self.last_taken.max(Some(retry.first()));
         let request = ReadAll::forwards().from(retry.next).limit(PAGE).filter(self.filter.clone());
-        let page = self.store.read_all(request).await.map_err(|error| error.to_string())?;
+        let page = self.store.read_all(request).await?;
         for event in page.events {
             if Some(event.position) > end {
                 return Ok(Paged::Through);

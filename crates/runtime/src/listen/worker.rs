@@ -140,14 +140,20 @@ impl<L: Listener> Worker<L> {
         Ok(())
     }
 
-    /// Hands events out, for as long as they may take.
+    /// Hands events out, for as long as they may take: each, or all of a batch.
     pub(super) async fn hand_out(&self, attempts: &[Attempt]) -> Result<(), BatchError> {
-        let handling = self.listener.handle(attempts);
-        let Some(limit) = self.options.time_limit else { return handling.await };
-        tokio::time::timeout(limit, handling).await.unwrap_or_else(|_| {
-            let fault = format!("it was not handled within {} ms", limit.as_millis());
-            Err(BatchError { handled: 0, error: HandlerError::new(fault) })
-        })
+        let Some(limit) = self.options.time_limit else { return self.listener.handle(attempts).await };
+        let together = if self.listener.guesses() { attempts.len() } else { 1 };
+        for (number, attempts) in attempts.chunks(together).enumerate() {
+            let handled = tokio::time::timeout(limit, self.listener.handle(attempts)).await;
+            handled
+                .unwrap_or_else(|_| {
+                    let fault = format!("it was not handled within {} ms", limit.as_millis());
+                    Err(BatchError { handled: 0, error: HandlerError::new(fault) })
+                })
+                .map_err(|failed| BatchError { handled: number * together + failed.handled, ..failed })?;
+        }
+        Ok(())
     }
 
     /// What is to be done about an event that has just failed.
