@@ -10,6 +10,7 @@ use crate::{
 
 /// Checks the store and lists each fault.
 pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Trouble> {
+    world.expect_store()?;
     let bar = progress_bar();
     let shown = bar.clone();
     let checked = world
