@@ -193,6 +193,33 @@ fn a_torn_end_is_cut_at_any_length() {
 }
 
 #[test]
+fn what_lies_behind_a_torn_place_does_not_come_back_later() {
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    let append = |store: &LogStore, seed: u64| {
+        let event =
+            engine_store::NewEvent { data: vec![0; 100].into(), ..kit::event(&mut Random::seeded(seed)) };
+        let event =
+            engine_store::NewEvent { event_type: "Same".into(), metadata: bytes::Bytes::new(), ..event };
+        let mut request = AppendRequest::to(stream("account-1"), ExpectedRevision::Any, vec![event]);
+        request.durability = engine_store::Durability::Buffered;
+        wait(store.append(request)).unwrap();
+    };
+    (1..=3).for_each(|seed| append(&store, seed));
+    // The second of three appends did not reach the disk, the third did.
+    let mut files = disk.files();
+    let (name, frames) = last_segment(&files);
+    files.get_mut(&name).unwrap()[frames[1]..frames[2]].fill(0);
+    let disk = SimDisk::holding(files);
+    let store = open(&disk).unwrap();
+    assert_eq!(wait(store.head()).unwrap().unwrap().0, 0);
+    append(&store, 4);
+    // The fourth takes the place of the second, in front of the third.
+    let left = open(&SimDisk::holding(disk.files())).unwrap();
+    assert_eq!(wait(left.head()).unwrap().unwrap().0, 1);
+}
+
+#[test]
 fn damage_before_what_was_synced_is_refused_and_nothing_is_changed() {
     let mut files = three_appends();
     let (name, frames) = last_segment(&files);

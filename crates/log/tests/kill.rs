@@ -107,11 +107,16 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
             assert_eq!(before, None, "cycle {cycle}: a revision was given twice");
         }
         let store = LogStore::open(directory.path(), options()).unwrap();
-        let events = wait(kit::all_events(&store));
-        check(&events, &record, cycle);
-        wait(kit::check_streams(&store, &events));
+        if cycle < 10 || cycle % 50 == 0 {
+            let events = wait(kit::all_events(&store));
+            check(&events, &record, cycle);
+            wait(kit::check_streams(&store, &events));
+        }
         drop(store);
     }
+    let store = LogStore::open(directory.path(), options()).unwrap();
+    check(&wait(kit::all_events(&store)), &record, u64::MAX);
+    drop(store);
     assert_eq!(verify(directory.path(), &|_| {}).unwrap().faults, []);
 }
 

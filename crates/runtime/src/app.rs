@@ -118,8 +118,9 @@ impl App {
     }
 
     fn listener(mut self, listener: impl Listener, options: HandlerOptions) -> Self {
-        let name = listener.name();
-        if let Some(fault) = options.fault() {
+        let registration = Registration::new(listener, options);
+        let name = registration.name();
+        if let Some(fault) = registration.fault() {
             self.faults.push(format!("handler `{name}`: {fault}"));
         }
         if !engine_types::Category::is_valid(&name.replace('-', "_")) {
@@ -129,7 +130,6 @@ impl App {
         if self.handlers.iter().any(|other| other.name() == name) {
             self.faults.push(format!("two handlers are named `{name}`: their checkpoints would be the same"));
         }
-        let registration = Registration { listener: Arc::new(listener), options: Arc::new(options) };
         self.handlers.push(Arc::new(registration));
         self
     }

@@ -5,20 +5,30 @@ use std::{sync::Arc, time::Duration};
 use engine_store::{Clock, EventStore, ReadError, SystemClock};
 use tokio_util::task::TaskTracker;
 
-use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner, listen::Handlers};
+use crate::{
+    App, Bus, IdGenerator, RandomIds,
+    bus::Inner,
+    listen::{
+        self, Handlers,
+        ownership::{Ownership, SoleOwner},
+    },
+};
 
-/// Where an application gets time and identities from. The default: the machine's clock, and random ids.
+/// The world that an application runs in. The default: the machine's clock, random ids, and no other process
+/// that works on the same handlers.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// Makes identities.
     pub ids: Arc<dyn IdGenerator>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Divides the work of event handlers where several processes share the store.
+    pub ownership: Arc<dyn Ownership>,
 }
 
 impl Default for Environment {
     fn default() -> Self {
-        Environment { ids: Arc::new(RandomIds), clock: Arc::new(SystemClock) }
+        Environment { ids: Arc::new(RandomIds), clock: Arc::new(SystemClock), ownership: Arc::new(SoleOwner) }
     }
 }
 
@@ -77,8 +87,15 @@ impl App {
             })
             .collect();
         let idle_after = options.idle_after;
-        let Environment { ids, clock } = world;
-        let handlers = Handlers::start(&self.handlers, &store, &clock, &self.errors);
+        let Environment { ids, clock, ownership } = world;
+        let start = listen::Start {
+            store: &store,
+            clock: &clock,
+            ownership: &ownership,
+            policy: &self.errors,
+            owner: if self.handlers.is_empty() { uuid::Uuid::nil() } else { ids.next() },
+        };
+        let handlers = Handlers::start(&self.handlers, &start);
         let inner = Arc::new(Inner { app: self, store, options, ids, containers, handlers, background });
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
