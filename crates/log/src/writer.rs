@@ -189,7 +189,8 @@ impl Writer {
         }
         let writes = std::mem::take(&mut plan.writes);
         let first = batch.next_position();
-        batch.write(writes, self.shared.options.clock.now());
+        let created = plan.created.unwrap_or_else(|| self.shared.options.clock.now());
+        batch.write(writes, created);
         Ok(plan.answer(first))
     }
 

@@ -34,6 +34,7 @@ pub mod stream_metadata;
 pub mod subscribe;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+pub mod transfer;
 
 pub use append::{AppendError, AppendRequest, Appended, Durability, StreamAppend, StreamAppended};
 pub use catalog::{EventTypeCount, StreamInfo, StreamQuery, StreamsPage};

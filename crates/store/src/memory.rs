@@ -88,7 +88,8 @@ impl Inner {
 
     fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         request.check()?;
-        let appended = self.write()?.append(request, self.clock.now())?;
+        let now = request.created.unwrap_or_else(|| self.clock.now());
+        let appended = self.write()?.append(request, now)?;
         if !appended.deduplicated && appended.position.is_some() {
             self.wake();
         }

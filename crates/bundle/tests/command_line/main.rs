@@ -9,4 +9,5 @@ mod reading;
 mod session;
 mod shutdown;
 mod terminal;
+mod transfer;
 mod usage;

@@ -96,6 +96,7 @@ fn reading_makes_no_store_of_a_mistyped_name() {
             &["read", "$all", "--follow"],
             &["streams"],
             &["verify"],
+            &["export", "copy.jsonl"],
         ] {
             let (code, answer) = engine.answer(&[&["--store", store], words].concat());
             let error = &answer["error"];
@@ -108,7 +109,7 @@ fn reading_makes_no_store_of_a_mistyped_name() {
     assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""));
     assert!(told.stderr.starts_with("not found: there is no store at `./engine-data`"), "{}", told.stderr);
     let is_there = |name: &str| engine.folder().join(name).exists();
-    assert!(!is_there("engine-date") && !is_there("a"), "nothing was made");
+    assert!(!is_there("engine-date") && !is_there("a") && !is_there("copy.jsonl"), "nothing was made");
     assert_eq!(std::fs::read_dir(engine.folder().join("empty")).unwrap().count(), 0);
 }
 

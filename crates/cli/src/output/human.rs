@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Effects, Style as Ansi};
 use engine::{
     JsonReceipt, Revision, StreamName,
     runtime::map::Map,
-    store::{ContentType, RecordedEvent, VerifyReport},
+    store::{ContentType, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
@@ -47,6 +47,18 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Event { event, in_all } => write_event(out, event, *in_all),
         Answer::Stream(info) => writeln!(out, "{}", place(info.stream.as_str(), Some(info.last))),
         Answer::Verified(report) => write_report(out, report),
+        Answer::Exported { events, after: None, file } => {
+            writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
+        }
+        Answer::Exported { events, after: Some(after), file } => {
+            writeln!(
+                out,
+                "exported {} to {}, after position {after}",
+                counted(*events, "event"),
+                file.display()
+            )
+        }
+        Answer::Imported(imported) => write_imported(out, imported),
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),
@@ -75,6 +87,22 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
 /// How many there are, in words.
 pub(super) fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn write_imported(out: &mut impl Write, imported: &Imported) -> io::Result<()> {
+    let Imported { events, already_there, in_closed_streams } = *imported;
+    write!(out, "imported {}", counted(events, "event"))?;
+    if already_there > 0 {
+        write!(out, "; {} there already", counted(already_there, "event"))?;
+    }
+    if in_closed_streams > 0 {
+        write!(
+            out,
+            "; {} left out, of streams that are closed for ever",
+            counted(in_closed_streams, "event")
+        )?;
+    }
+    writeln!(out)
 }
 
 fn write_receipt(out: &mut impl Write, receipt: &JsonReceipt) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use engine_store::{
     AppendError, AppendRequest, Appended, DeleteMode, NewEvent, StreamAppend, StreamAppended, StreamMetadata,
+    Timestamp,
     concurrency::{self, Verdict},
     stream_metadata,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     asked_for: u64,
     /// The position of the newest event that had been written before.
     written: Option<Position>,
+    /// When the events were first accepted, where they come from another store.
+    pub created: Option<Timestamp>,
 }
 
 impl Plan {
@@ -77,7 +80,7 @@ impl Known<'_> {
                 return Err(conflict(&part.stream, part.expected, actual));
             }
         }
-        let mut plan = Plan::default();
+        let mut plan = Plan { created: request.created, ..Plan::default() };
         for (append, (stream, verdict)) in request.streams.into_iter().zip(decided) {
             self.add(&mut plan, append, &stream, verdict)?;
         }
@@ -128,9 +131,10 @@ impl Known<'_> {
     /// New metadata for a softly deleted stream revives it, but not its old events.
     fn revive_described(&self, plan: &mut Plan, name: &StreamName) -> Result<(), AppendError> {
         let Some(described) = name.described_stream() else { return Ok(()) };
-        let deleted = self.stream(&described).map_err(broken)?.state.deleted;
-        let still_deleted = newest_metadata(plan, &described).is_none_or(|metadata| metadata.is_deleted());
-        if deleted && !still_deleted { self.revive(plan, &described) } else { Ok(()) }
+        let state = self.stream(&described).map_err(broken)?.state;
+        let brings_back =
+            newest_metadata(plan, &described).is_some_and(|metadata| metadata.brings_back(state.current));
+        if state.deleted && brings_back { self.revive(plan, &described) } else { Ok(()) }
     }
 
     /// Adds an event to the metadata of a stream.

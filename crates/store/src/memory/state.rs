@@ -85,7 +85,10 @@ impl State {
                     let deleted = described.filter(|described| self.stream_state(described).deleted);
                     appended.position = Some(self.write(&stream, events, now));
                     let current = self.stream_state(&stream).current;
-                    if let Some(described) = deleted.filter(|name| !self.stream_state(name).deleted) {
+                    let brings_back = |name: &StreamName| {
+                        self.metadata_of(name).brings_back(self.stream_state(name).current)
+                    };
+                    if let Some(described) = deleted.filter(brings_back) {
                         self.revive(&described, now);
                     }
                     current
