@@ -37,7 +37,19 @@ impl World {
         &self.url
     }
 
-    /// The store, opened.
+    /// Refuses a store that is not there yet: commands that only read do not make one of a mistyped name.
+    pub(crate) fn expect_store(&self) -> Result<(), Failure> {
+        if self.store.initialized() || engine::stores::exists(&self.url)? {
+            return Ok(());
+        }
+        let place = self.url.strip_prefix("file:").unwrap_or(&self.url);
+        let message = format!(
+            "there is no store at `{place}`: name another with --store, or make this one with `send`"
+        );
+        Err(Failure::not_found(message))
+    }
+
+    /// The store, opened, and made where there is none.
     pub(crate) async fn store(&self) -> Result<&Arc<dyn EventStore>, Failure> {
         self.store.get_or_try_init(async || Ok(engine::stores::open(&self.url).await?)).await
     }

@@ -80,7 +80,24 @@ impl OpenError {
     }
 }
 
-/// Opens the store of this name.
+/// Whether there is a store of this name, or something else where it would be; [`open`] makes one where there is
+/// nothing. Changes nothing.
+///
+/// # Errors
+/// [`OpenError::Url`].
+pub fn exists(url: &str) -> Result<bool, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(true),
+        StoreUrl::File(path) => match std::fs::read_dir(path) {
+            // The lock is there before anything else is.
+            Ok(entries) => Ok(entries.flatten().any(|entry| entry.file_name() != "lock")),
+            // Whatever else keeps it from being read is for `open` to tell.
+            Err(error) => Ok(error.kind() != std::io::ErrorKind::NotFound),
+        },
+    }
+}
+
+/// Opens the store of this name, and makes it where there is nothing.
 ///
 /// # Errors
 /// See [`OpenError`].

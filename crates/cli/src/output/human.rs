@@ -71,7 +71,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
 pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
     let word = match failure.kind {
         "not_found" => "not found",
-        kind if Exit::of_kind(kind) == Exit::Refused && kind != "timeout" => "refused",
+        // Nobody refused these: the command took effect, or may have.
+        "timeout" | "not_yet_handled" => "error",
+        kind if Exit::of_kind(kind) == Exit::Refused => "refused",
         _ => "error",
     };
     write!(out, "{ERROR}{word}:{ERROR:#} {}", printable(&failure.message))?;
