@@ -171,6 +171,7 @@ impl Bus {
         self.inner.projections.cancel_all().await;
         self.inner.handlers.stop().await;
         self.inner.projections.close().await;
+        self.inner.handlers.leave().await;
         self.inner.background.close();
         self.inner.background.wait().await;
         self.inner.store.close().await

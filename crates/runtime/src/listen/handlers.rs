@@ -53,6 +53,7 @@ pub struct Handlers {
 struct Inner {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
+    ownership: Arc<dyn Ownership>,
     running: BTreeMap<String, Running>,
 }
 
@@ -116,7 +117,12 @@ impl Handlers {
             .map(|registered| (registered.name().to_owned(), Running::start(registered, start)))
             .collect();
         Handlers {
-            inner: Arc::new(Inner { store: start.store.clone(), clock: start.clock.clone(), running }),
+            inner: Arc::new(Inner {
+                store: start.store.clone(),
+                clock: start.clock.clone(),
+                ownership: start.ownership.clone(),
+                running,
+            }),
         }
     }
 
@@ -215,6 +221,11 @@ impl Handlers {
         self.send(name, Control::Rest(rests, until_done)).await?;
         resting.await.map_err(|_| broken_off())?;
         Ok(work.await)
+    }
+
+    /// Lets other processes have what this one has worked on.
+    pub(crate) async fn leave(&self) {
+        self.inner.ownership.leave().await;
     }
 
     async fn about_sequence(
