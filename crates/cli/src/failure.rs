@@ -125,7 +125,7 @@ impl From<OpenError> for Failure {
 }
 
 /// An error and its causes on one line, each only where it says something new.
-fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
