@@ -93,7 +93,10 @@ impl World {
         };
         closed.map_err(|error| {
             let error = with_causes(&error);
-            format!("{error}; nothing that was answered is lost, but the next start takes longer")
+            // Each layer that hands the error on says the same words again.
+            let words = "the store cannot write: ";
+            let fault = error.rsplit_once(words).map_or(error.as_str(), |(_, fault)| fault);
+            format!("{fault}; nothing that was answered is lost, but the next start takes longer")
         })
     }
 }
