@@ -162,6 +162,7 @@ impl Bus {
     /// What the store could not make durable.
     pub async fn close(&self) -> Result<(), AppendError> {
         self.inner.handlers.stop().await;
+        self.inner.handlers.leave().await;
         self.inner.background.close();
         self.inner.background.wait().await;
         self.inner.store.close().await

@@ -1,6 +1,6 @@
 //! Starting: the last look at an application before it runs, and at the store that it is to run on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine_store::{Clock, EventStore, ReadError, SystemClock};
 use tokio_util::task::TaskTracker;
@@ -137,6 +137,14 @@ impl App {
                 (!aggregate.reads(&used.event_type)).then(|| format!("`{}` in `{category}`", used.event_type))
             })
             .collect();
+        let foreign: BTreeSet<_> = in_use
+            .iter()
+            .filter_map(|used| used.category.as_deref())
+            .filter(|category| !category.starts_with('$') && !self.aggregates.contains_key(category))
+            .collect();
+        if !foreign.is_empty() {
+            tracing::warn!(app = self.name, categories = ?foreign, "the store has events of categories that the application does not know");
+        }
         if types.is_empty() {
             Ok(())
         } else {

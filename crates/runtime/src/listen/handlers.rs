@@ -205,6 +205,11 @@ impl Handlers {
         }
     }
 
+    /// Lets other processes have what this one has worked on.
+    pub(crate) async fn leave(&self) {
+        self.inner.ownership.leave().await;
+    }
+
     async fn about_sequence(
         &self,
         name: &str,

@@ -200,13 +200,13 @@ impl<L: Listener> Runner<L> {
             self.look_on().await.map_err(End::Failed)?;
             return Err(End::Paused);
         }
-        if granted.is_empty() {
+        if granted.is_empty() || !share.validity().holds() {
             self.look_on().await.map_err(End::Failed)?;
             return Err(End::Elsewhere);
         }
         self.set_state(HandlerState::CatchingUp);
         self.listener.init().await.map_err(failed)?;
-        let session = Session::begin(self, &granted, share.sharing).await.map_err(End::Failed)?;
+        let session = Session::begin(self, &granted, share).await.map_err(End::Failed)?;
         self.listener.started().await.map_err(failed)?;
         Ok(session)
     }
@@ -231,7 +231,7 @@ impl<L: Listener> Runner<L> {
             let control = tokio::select! {
                 biased;
                 control = outside.controls.recv() => control,
-                () = outside.share.changed(), if is_elsewhere => return true,
+                () = outside.share.granted(), if is_elsewhere => return true,
                 () = sleep_until(until) => return true,
                 () = self.other_orders(&mut look) => return true,
             };

@@ -19,6 +19,7 @@ use super::{
     handler::{BatchError, HandlerError},
     listener::{Attempt, Listener},
     options::HandlerOptions,
+    ownership::Validity,
     progress::Progress,
     records::ParkedSequence,
     retry::{Order, Retry},
@@ -57,6 +58,8 @@ pub(super) struct Worker<L> {
     pub(super) progress: Arc<Progress>,
     /// Whether other processes share the work.
     pub(super) is_shared: bool,
+    /// Whether the partition is still this process's.
+    pub(super) validity: Validity,
     /// Asks the worker to end after the event at hand.
     pub(super) stop: CancellationToken,
     pub(super) queue: mpsc::Receiver<RecordedEvent>,
@@ -201,9 +204,14 @@ impl<L: Listener> Worker<L> {
         }
     }
 
-    /// Ends the worker between two events when it is to end, or when nobody hears it any more.
+    /// Ends the worker between two events when it is to end, when nobody hears it any
+    /// more, or when the partition may be another's.
     pub(super) fn check_stop(&self) -> Result<(), Told> {
-        if self.stop.is_cancelled() || self.reports.is_closed() { Err(Told) } else { Ok(()) }
+        if self.stop.is_cancelled() || self.reports.is_closed() || !self.validity.holds() {
+            Err(Told)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn finish(&self, attempts: impl IntoIterator<Item = Attempt>, aside: bool) {

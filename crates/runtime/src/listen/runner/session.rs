@@ -73,6 +73,8 @@ impl Session {
                 control = outside.controls.recv() => self.obey(control, runner).await,
                 Some(report) = self.reports.recv() => self.note(report, runner).await,
                 Some(ended) = self.workers.join_next() => Some(match ended {
+                    // It has seen that the partition may be another's.
+                    Ok(_) if self.sharing.is_some() => End::Again,
                     Ok(_) => End::Failed("a worker ended by itself".to_owned()),
                     Err(fault) => End::Failed(format!("a worker broke down: {fault}")),
                 }),

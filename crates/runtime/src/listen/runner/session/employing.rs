@@ -13,7 +13,7 @@ use super::{Partition, Session};
 use crate::listen::{
     HANDLING,
     listener::Listener,
-    ownership::Sharing,
+    ownership::{Share, Validity},
     partition::partition_of,
     records::{
         self, ParkedSequence, Versioned,
@@ -33,6 +33,7 @@ struct Employer<'a, L> {
     parked_by_all: Arc<AtomicUsize>,
     stop: CancellationToken,
     is_shared: bool,
+    validity: Validity,
 }
 
 impl Session {
@@ -40,11 +41,14 @@ impl Session {
     pub(in crate::listen::runner) async fn begin<L: Listener>(
         runner: &Runner<L>,
         here: &BTreeSet<usize>,
-        sharing: Option<Sharing>,
+        share: &Share,
     ) -> Result<Session, String> {
         let (store, name, count) = (&*runner.store, runner.listener.name(), runner.options.partitions);
         let mut all = checkpoints::settle(store, name, count, runner.options.start).await.map_err(text)?;
         for number in here {
+            if !share.validity().holds() {
+                return Err("the lease ran out while the handler began".to_owned());
+            }
             take_over(runner, *number, &mut all[*number]).await?;
         }
         let positions: Vec<_> = all.iter().map(|checkpoint| checkpoint.value.position).collect();
@@ -64,7 +68,8 @@ impl Session {
             reports,
             parked_by_all: Arc::new(AtomicUsize::new(parked_here)),
             stop: stop.clone(),
-            is_shared: sharing.is_some(),
+            is_shared: share.sharing.is_some(),
+            validity: share.validity(),
         };
         let mut workers = JoinSet::new();
         let mut partitions = BTreeMap::new();
@@ -83,7 +88,7 @@ impl Session {
             stop,
             reports: told,
             held_back: None,
-            sharing,
+            sharing: share.sharing,
         })
     }
 }
@@ -127,6 +132,7 @@ impl<L: Listener> Employer<'_, L> {
             filter: runner.filter.clone(),
             progress: Arc::clone(&runner.progress),
             is_shared: self.is_shared,
+            validity: self.validity.clone(),
             stop: self.stop.child_token(),
             queue: events,
             orders: told,
