@@ -123,7 +123,7 @@ fn a_write_that_fails_ends_writing_until_the_store_is_opened_again_and_keeps_wha
     assert!(lines.code == Some(1) && answered < 200, "{lines:?}");
     let single = limited(&[&["--json"], &DEPOSIT[..]].concat(), "");
     check(&single, "unavailable", &["the disk failed", "until the store is opened again"]);
-    let balance = engine.balance("jsdf") as usize;
+    let balance = usize::try_from(engine.balance("jsdf")).unwrap();
     assert!(balance == 23 + answered || balance == 23 + answered + 1, "{balance} after {answered} answers");
     assert_eq!(engine.call(&DEPOSIT).code, Some(0));
     assert_eq!(engine.call(&["verify"]).code, Some(0));
