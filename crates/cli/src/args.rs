@@ -1,5 +1,6 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
+mod listening;
 mod usage;
 mod value;
 
@@ -10,8 +11,11 @@ use engine::{ExpectedRevision, command::nearest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub(crate) use listening::{
+    Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
+};
 pub(crate) use usage::{fault, rendered};
-pub(crate) use value::body;
+pub(crate) use value::{body, query_body};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not found, 2 wrong usage, \
                           3 the store failed.\nWithout a command, the console starts.";
@@ -23,6 +27,11 @@ const STORE: &str = "The store, `memory:` or `file:PATH` [env: ENGINE_STORE] [de
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
   send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
+
+const QUERY_EXAMPLES: &str = "Examples:
+  query balances
+  query statement jsdf
+  query statement account=jsdf limit=10 --consistency eventual";
 
 /// Sends commands, shows states, reads events: the command line of an event-sourced application.
 #[derive(Debug, Parser)]
@@ -93,17 +102,24 @@ pub(crate) enum Command {
     Send(Send),
     /// Show the state of an aggregate as JSON, now or as it was
     Show(Show),
+    /// Ask a read model
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(Query),
     /// Read the events of a stream, or of `$all`
     Read(Read),
     /// List streams
     Streams(Streams),
+    /// List what listens to events, or tell it what to do
+    Handlers(Handlers),
+    /// List read models, or build one anew
+    Projections(Projections),
     /// Check that everything in the store is whole
     Verify,
     /// Write all events to a file, one line of JSON each
     Export(Export),
     /// Take events in from a file that `export` has written
     Import(Import),
-    /// Show what is registered: commands, aggregates, events
+    /// Show what is registered: commands, aggregates, events, read models, queries
     Map(MapArgs),
     /// Explain a command of the domain or of this program
     Help(Help),
