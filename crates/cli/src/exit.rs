@@ -41,7 +41,7 @@ pub(crate) enum Exit {
     Usage,
     /// The store failed, or the program.
     StoreFailed,
-    /// A signal came before a single command was done.
+    /// A signal came before a single command was done, or before all lines of the input were.
     Stopped(Signal),
 }
 

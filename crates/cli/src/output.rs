@@ -149,4 +149,9 @@ impl Output {
         // There is nobody left to tell that stderr is closed.
         let _ = human::write_failure(&mut anstream::stderr().lock(), failure);
     }
+
+    /// Writes to stderr what is worth knowing although nothing failed.
+    pub(crate) fn warn(warning: &str) {
+        let _ = human::write_warning(&mut anstream::stderr().lock(), warning);
+    }
 }

@@ -11,7 +11,7 @@ use engine::{
 };
 use tokio::{sync::OnceCell, task::JoinSet};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 
 /// An application, and the store that it is meant to run over.
 pub(crate) struct World {
@@ -82,11 +82,21 @@ impl World {
     }
 
     /// Finishes what goes on in the background and lets go of the store.
-    pub(crate) async fn close(&self) -> Result<(), Failure> {
-        match (self.bus.get(), self.store.get()) {
-            (Some(bus), _) => Ok(bus.close().await?),
-            (None, Some(store)) => Ok(store.close().await?),
+    ///
+    /// # Errors
+    /// A warning: nothing that was answered is lost.
+    pub(crate) async fn close(&self) -> Result<(), String> {
+        let closed = match (self.bus.get(), self.store.get()) {
+            (Some(bus), _) => bus.close().await,
+            (None, Some(store)) => store.close().await,
             (None, None) => Ok(()),
-        }
+        };
+        closed.map_err(|error| {
+            let error = with_causes(&error);
+            // Each layer that hands the error on says the same words again.
+            let words = "the store cannot write: ";
+            let fault = error.rsplit_once(words).map_or(error.as_str(), |(_, fault)| fault);
+            format!("{fault}; nothing that was answered is lost, but the next start takes longer")
+        })
     }
 }

@@ -8,6 +8,7 @@ mod hooks;
 mod interest;
 mod kit;
 mod lag;
+mod leases;
 mod operators;
 mod panics;
 mod parked;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test")]
 
 mod bad_input;
+mod failing_store;
 mod json;
 mod kit;
 mod reading;

@@ -20,6 +20,7 @@ pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
 pub(super) const NAME: Ansi = Ansi::new().effects(Effects::BOLD);
 pub(super) const ASIDE: Ansi = Ansi::new().effects(Effects::DIMMED);
 const ERROR: Ansi = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const WARNING: Ansi = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const GOOD: Ansi = AnsiColor::Green.on_default();
 
 /// What depends on where the answer goes.
@@ -82,6 +83,11 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
         Some(advice) => writeln!(out, " {ASIDE}({advice}){ASIDE:#}"),
         None => writeln!(out),
     }
+}
+
+/// Writes a warning as one line.
+pub(super) fn write_warning(out: &mut impl Write, warning: &str) -> io::Result<()> {
+    writeln!(out, "{WARNING}warning:{WARNING:#} {}", printable(warning))
 }
 
 /// How many there are, in words.

@@ -3,11 +3,17 @@
 //! Whoever owns a partition is known by its checkpoint's version: another owner changes it first of all, and the
 //! former can move nothing any more. Ownership only keeps two from doing the same work.
 
+mod leases;
+mod node;
+mod rendezvous;
+
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engine_store::{EventStore, ReadError};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
+
+pub use leases::Leases;
 
 /// A handler that several processes may work on.
 #[derive(Debug, Clone)]
@@ -31,6 +37,9 @@ pub trait Ownership: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The failures of the store.
     async fn owners(&self, work: &Work) -> Result<Vec<Option<String>>, ReadError>;
+
+    /// Gives up what this process owns, when its handlers have ended, so that others need not wait.
+    async fn leave(&self) {}
 }
 
 /// All partitions belong to this process: for stores that are of one process.
@@ -41,7 +50,7 @@ pub struct SoleOwner;
 impl Ownership for SoleOwner {
     fn join(&self, work: Work) -> Share {
         let (share, grant) = Share::new(None);
-        grant.set((0..work.partitions).collect());
+        grant.set((0..work.partitions).collect(), None);
         Share { _sole: Some(grant), ..share }
     }
 
@@ -62,7 +71,7 @@ pub struct Sharing {
 /// The share of one process in the work of a handler.
 #[derive(Debug)]
 pub struct Share {
-    granted: watch::Receiver<BTreeSet<usize>>,
+    granted: watch::Receiver<Granted>,
     working: watch::Sender<BTreeSet<usize>>,
     /// Absent where nobody else takes part.
     pub(crate) sharing: Option<Sharing>,
@@ -72,14 +81,37 @@ pub struct Share {
 /// The other end of a [`Share`]: says which partitions are to be worked on.
 #[derive(Debug)]
 pub struct Grant {
-    granted: watch::Sender<BTreeSet<usize>>,
+    granted: watch::Sender<Granted>,
     working: watch::Receiver<BTreeSet<usize>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Granted {
+    partitions: BTreeSet<usize>,
+    /// Until when this holds, by this machine's clock that never goes back; absent for ever.
+    until: Option<Instant>,
+}
+
+impl Granted {
+    fn holds(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
+/// Tells whether what was granted still holds. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Validity(watch::Receiver<Granted>);
+
+impl Validity {
+    pub(crate) fn holds(&self) -> bool {
+        self.0.borrow().holds()
+    }
 }
 
 impl Share {
     /// A share of nothing, and what makes it grow and shrink.
     pub fn new(sharing: Option<Sharing>) -> (Share, Grant) {
-        let (granted, granted_watch) = watch::channel(BTreeSet::new());
+        let (granted, granted_watch) = watch::channel(Granted::default());
         let (working, working_watch) = watch::channel(BTreeSet::new());
         let share = Share { granted: granted_watch, working, sharing, _sole: None };
         (share, Grant { granted, working: working_watch })
@@ -89,12 +121,17 @@ impl Share {
     /// seen here, or seen to be worked on there.
     pub(crate) fn begin(&mut self) -> BTreeSet<usize> {
         loop {
-            let granted = self.granted.borrow_and_update().clone();
+            let granted = self.work();
             self.working.send_replace(granted.clone());
-            if *self.granted.borrow() == granted {
+            if self.work() == granted {
                 return granted;
             }
         }
+    }
+
+    fn work(&mut self) -> BTreeSet<usize> {
+        let granted = self.granted.borrow_and_update();
+        if granted.holds() { granted.partitions.clone() } else { BTreeSet::new() }
     }
 
     /// Works on nothing any more.
@@ -102,31 +139,43 @@ impl Share {
         self.working.send_replace(BTreeSet::new());
     }
 
+    pub(crate) fn validity(&self) -> Validity {
+        Validity(self.granted.clone())
+    }
+
     /// Waits until something else is granted than what is worked on. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
         while self.granted.changed().await.is_ok() {
-            if *self.granted.borrow() != *self.working.borrow() {
+            if self.granted.borrow().partitions != *self.working.borrow() {
                 return;
             }
         }
         // Who granted it is gone, and takes nothing back.
         std::future::pending::<()>().await;
     }
+
+    /// Waits until something is granted that can be begun with. Cancel-safe.
+    pub(crate) async fn granted(&mut self) {
+        let work = |granted: &Granted| !granted.partitions.is_empty() && granted.holds();
+        if self.granted.wait_for(work).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Grant {
-    /// Grants these partitions, and takes all others back.
-    pub fn set(&self, partitions: BTreeSet<usize>) {
-        self.granted.send_if_modified(|granted| {
-            let is_new = *granted != partitions;
-            *granted = partitions;
-            is_new
-        });
+    /// Grants these partitions until then, and takes all others back.
+    pub fn set(&self, partitions: BTreeSet<usize>, until: Option<Instant>) {
+        self.granted.send_replace(Granted { partitions, until });
     }
 
-    /// The partitions that are granted.
-    pub fn granted(&self) -> BTreeSet<usize> {
-        self.granted.borrow().clone()
+    /// Takes everything back.
+    pub fn revoke(&self) {
+        self.granted.send_if_modified(|granted| {
+            let had_some = !granted.partitions.is_empty();
+            granted.partitions.clear();
+            had_some
+        });
     }
 
     /// The partitions that are worked on at the moment.
@@ -134,7 +183,14 @@ impl Grant {
         self.working.borrow().clone()
     }
 
-    /// Whether the share has been dropped.
+    /// Waits until other partitions are worked on. Cancel-safe.
+    pub async fn working_changed(&mut self) {
+        if self.working.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether the share has been dropped: nobody works on it any more.
     pub fn is_over(&self) -> bool {
         self.granted.is_closed()
     }

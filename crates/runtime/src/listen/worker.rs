@@ -19,6 +19,7 @@ use super::{
     handler::{BatchError, HandlerError},
     listener::{Attempt, Listener},
     options::HandlerOptions,
+    ownership::Validity,
     progress::Progress,
     records::ParkedSequence,
     retry::{Order, Retry},
@@ -57,6 +58,8 @@ pub(super) struct Worker<L> {
     pub(super) progress: Arc<Progress>,
     /// Whether other processes share the work.
     pub(super) is_shared: bool,
+    /// Whether the partition is still this process's.
+    pub(super) validity: Validity,
     /// Asks the worker to end after the event at hand.
     pub(super) stop: CancellationToken,
     pub(super) queue: mpsc::Receiver<RecordedEvent>,
@@ -147,13 +150,17 @@ impl<L: Listener> Worker<L> {
         for (number, attempts) in attempts.chunks(together).enumerate() {
             let handled = tokio::time::timeout(limit, self.listener.handle(attempts)).await;
             handled
-                .unwrap_or_else(|_| {
-                    let fault = format!("it was not handled within {} ms", limit.as_millis());
-                    Err(BatchError { handled: 0, error: HandlerError::new(fault) })
-                })
+                .unwrap_or_else(|_| Err(too_slow(limit)))
                 .map_err(|failed| BatchError { handled: number * together + failed.handled, ..failed })?;
         }
         Ok(())
+    }
+
+    /// Hands out an event of a parked sequence.
+    pub(super) async fn hand_out_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
+        let handling = self.listener.handle_late(attempt);
+        let Some(limit) = self.options.time_limit else { return handling.await };
+        tokio::time::timeout(limit, handling).await.unwrap_or_else(|_| Err(too_slow(limit)))
     }
 
     /// What is to be done about an event that has just failed.
@@ -201,9 +208,14 @@ impl<L: Listener> Worker<L> {
         }
     }
 
-    /// Ends the worker between two events when it is to end, or when nobody hears it any more.
+    /// Ends the worker between two events when it is to end, when nobody hears it any
+    /// more, or when the partition may be another's.
     pub(super) fn check_stop(&self) -> Result<(), Told> {
-        if self.stop.is_cancelled() || self.reports.is_closed() { Err(Told) } else { Ok(()) }
+        if self.stop.is_cancelled() || self.reports.is_closed() || !self.validity.holds() {
+            Err(Told)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn finish(&self, attempts: impl IntoIterator<Item = Attempt>, aside: bool) {
@@ -230,4 +242,9 @@ async fn reached(progress: &Progress, partition: usize, wanted: Option<Position>
         Some(position) => progress.wait_for_partition(partition, position).await,
         None => std::future::pending().await,
     }
+}
+
+fn too_slow(limit: Duration) -> BatchError {
+    let fault = format!("it was not handled within {} ms", limit.as_millis());
+    BatchError { handled: 0, error: HandlerError::new(fault) }
 }

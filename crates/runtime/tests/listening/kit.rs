@@ -1,5 +1,8 @@
 //! A domain that counts, and a handler that notes what it hears and does what a test tells it.
 
+mod domain;
+mod mended;
+
 use std::{
     sync::{
         Arc,
@@ -9,68 +12,22 @@ use std::{
 };
 
 use async_trait::async_trait;
-use engine_macros::{Command, Event};
 use engine_runtime::{
     App, Bus,
     listen::{BatchError, BatchHandler, Delivered, EventHandler, HandlerError, HandlerOptions},
 };
 use engine_store::EventStore;
-use engine_types::{Aggregate, Decide, Position, RawEvent, Upcasters};
+use engine_types::Position;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+pub use domain::{Count, CounterEvent, count};
+pub use mended::Mended;
 
 use crate::support::{
     faulty::{FaultyStore, Gate},
     foreign,
 };
-
-#[derive(Command, Serialize, Deserialize)]
-#[command(aggregate = Counter, id = id, crate = engine_types)]
-pub struct Count {
-    pub id: String,
-    pub number: u64,
-}
-
-pub fn count(id: &str, number: u64) -> Count {
-    Count { id: id.to_owned(), number }
-}
-
-#[derive(Debug, Clone, PartialEq, Event)]
-#[event(upcasters = history, crate = engine_types)]
-pub enum CounterEvent {
-    #[event(version = 2)]
-    Counted {
-        number: u64,
-    },
-    Reset,
-}
-
-/// Version 1 had its number as `count`; where that is not a number, reading it fails, or panics at 13.
-fn history() -> Upcasters<'static> {
-    Upcasters::new().many("Counted", 1, |data| {
-        assert!(data["count"] != 13, "the upcaster cannot bear 13");
-        Ok(vec![RawEvent::new("Counted", 2, json!({ "number": data["count"] }))])
-    })
-}
-
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub struct Counter;
-
-impl Aggregate for Counter {
-    const CATEGORY: &'static str = "counter";
-    type Event = CounterEvent;
-    type Rejection = std::fmt::Error;
-    fn evolve(self, _: &CounterEvent) -> Self {
-        self
-    }
-}
-
-impl Decide<Count> for Counter {
-    fn decide(&self, command: &Count) -> Result<Vec<CounterEvent>, std::fmt::Error> {
-        Ok(vec![CounterEvent::Counted { number: command.number }])
-    }
-}
 
 /// What a probe does about an event.
 pub enum Behaviour {
@@ -298,49 +255,4 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("an hour went by without {what}");
-}
-
-/// The probe in a later version of the program: it reads what could not be read, and has other keys.
-#[derive(Clone)]
-pub struct Mended(Arc<Mutex<Vec<String>>>);
-
-#[derive(Debug, Clone, PartialEq, Event)]
-#[event(upcasters = mended, crate = engine_types)]
-pub enum MendedEvent {
-    #[event(version = 2)]
-    Counted { number: serde_json::Value },
-}
-
-fn mended() -> Upcasters<'static> {
-    Upcasters::new().one("Counted", 1, |data| json!({ "number": data["count"] }))
-}
-
-impl Mended {
-    pub fn new() -> Self {
-        Mended(Arc::default())
-    }
-
-    pub fn handled(&self) -> Vec<String> {
-        self.0.lock().clone()
-    }
-}
-
-#[async_trait]
-impl EventHandler for Mended {
-    type Event = MendedEvent;
-
-    fn name(&self) -> &'static str {
-        "probe"
-    }
-
-    async fn handle(&self, event: &Delivered<MendedEvent>) -> Result<(), HandlerError> {
-        let MendedEvent::Counted { number } = &event.event;
-        self.0.lock().push(number.to_string());
-        Ok(())
-    }
-
-    fn key(&self, event: &Delivered<MendedEvent>) -> String {
-        let MendedEvent::Counted { number } = &event.event;
-        format!("mended-{number}")
-    }
 }

@@ -13,7 +13,7 @@ use super::{Partition, Session};
 use crate::listen::{
     HANDLING,
     listener::Listener,
-    ownership::Sharing,
+    ownership::{Share, Validity},
     partition::partition_of,
     records::{
         self, ParkedSequence, Versioned,
@@ -33,6 +33,7 @@ struct Employer<'a, L> {
     parked_by_all: Arc<AtomicUsize>,
     stop: CancellationToken,
     is_shared: bool,
+    validity: Validity,
 }
 
 impl Session {
@@ -40,16 +41,26 @@ impl Session {
     pub(in crate::listen::runner) async fn begin<L: Listener>(
         runner: &Runner<L>,
         here: &BTreeSet<usize>,
-        sharing: Option<Sharing>,
+        share: &Share,
     ) -> Result<Session, String> {
         let (store, name, count) = (&*runner.store, runner.listener.name(), runner.options.partitions);
-        let mut all = checkpoints::settle(store, name, count, runner.options.start).await.map_err(text)?;
-        for number in here {
-            take_over(runner, *number, &mut all[*number]).await?;
-        }
+        let all = if runner.listener.keeps_own() {
+            let position = runner.listener.own_checkpoint().await.map_err(text)?;
+            vec![Versioned { value: Checkpoint { position, ..Checkpoint::default() }, version: 0 }]
+        } else {
+            let mut all =
+                checkpoints::settle(store, name, count, runner.options.start).await.map_err(text)?;
+            for number in here {
+                if !share.validity().holds() {
+                    return Err("the lease ran out while the handler began".to_owned());
+                }
+                take_over(runner, *number, &mut all[*number]).await?;
+            }
+            all
+        };
         let positions: Vec<_> = all.iter().map(|checkpoint| checkpoint.value.position).collect();
         let mut parked = vec![BTreeMap::new(); count];
-        for sequence in records::parked(store, name).await.map_err(text)? {
+        for sequence in records::parked(store, &runner.listener.records()).await.map_err(text)? {
             parked[partition_of(&sequence.key, count)].insert(sequence.key.clone(), sequence);
         }
         let from = here.iter().map(|number| positions[*number]).min().flatten();
@@ -64,7 +75,8 @@ impl Session {
             reports,
             parked_by_all: Arc::new(AtomicUsize::new(parked_here)),
             stop: stop.clone(),
-            is_shared: sharing.is_some(),
+            is_shared: share.sharing.is_some(),
+            validity: share.validity(),
         };
         let mut workers = JoinSet::new();
         let mut partitions = BTreeMap::new();
@@ -83,7 +95,7 @@ impl Session {
             stop,
             reports: told,
             held_back: None,
-            sharing,
+            sharing: share.sharing,
         })
     }
 }
@@ -127,6 +139,7 @@ impl<L: Listener> Employer<'_, L> {
             filter: runner.filter.clone(),
             progress: Arc::clone(&runner.progress),
             is_shared: self.is_shared,
+            validity: self.validity.clone(),
             stop: self.stop.child_token(),
             queue: events,
             orders: told,
