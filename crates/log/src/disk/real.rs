@@ -220,9 +220,8 @@ mod tests {
     fn a_new_name_that_cannot_be_made_durable_is_an_error_and_an_old_one_is_not() {
         let root = tempfile::tempdir().unwrap();
         let refuse = |refused: PathBuf| {
-            move |directory: &Path| match directory == refused {
-                true => Err(io::ErrorKind::PermissionDenied.into()),
-                false => Ok(()),
+            move |directory: &Path| {
+                if directory == refused { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
             }
         };
         let path = root.path().join("a/b");
