@@ -16,6 +16,7 @@ use crate::{
     listen::Handlers,
     map::Map,
     options::RuntimeOptions,
+    read_models::Projections,
     send_error::LoadError,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     /// By category.
     pub(crate) containers: HashMap<&'static str, Arc<dyn AnyContainer>>,
     pub(crate) handlers: Handlers,
+    pub(crate) projections: Projections,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }
@@ -151,6 +153,11 @@ impl Bus {
         &self.inner.handlers
     }
 
+    /// The read models: how they are doing, and building them anew.
+    pub fn projections(&self) -> &Projections {
+        &self.inner.projections
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.store
@@ -161,7 +168,9 @@ impl Bus {
     /// # Errors
     /// What the store could not make durable.
     pub async fn close(&self) -> Result<(), AppendError> {
+        self.inner.projections.cancel_all().await;
         self.inner.handlers.stop().await;
+        self.inner.projections.close().await;
         self.inner.handlers.leave().await;
         self.inner.background.close();
         self.inner.background.wait().await;

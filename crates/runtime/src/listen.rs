@@ -12,7 +12,7 @@ pub mod ownership;
 mod partition;
 mod policy;
 mod progress;
-mod records;
+pub(crate) mod records;
 mod registered;
 mod retry;
 mod runner;
@@ -29,8 +29,8 @@ pub use retry::Scope;
 pub use status::HandlerState;
 
 pub(crate) use handlers::Start;
-pub(crate) use listener::{InBatches, Listener, OneByOne};
-pub(crate) use registered::{Registered, Registration};
+pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, read, types_of};
+pub(crate) use registered::{Registered, Registration, both};
 
 tokio::task_local! {
     /// The handler on whose behalf a task runs.

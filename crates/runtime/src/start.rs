@@ -1,8 +1,12 @@
 //! Starting: the last look at an application before it runs, and at the store that it is to run on.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use engine_store::{Clock, EventStore, ReadError, SystemClock};
+use engine_store::{Clock, EventStore, ReadError, SystemClock, rows::RowError};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -12,23 +16,31 @@ use crate::{
         self, Handlers,
         ownership::{Ownership, SoleOwner},
     },
+    read_models::{Projections, ReadModels},
 };
 
-/// The world that an application runs in. The default: the machine's clock, random ids, and no other process
-/// that works on the same handlers.
+/// The world that an application runs in. The default: the machine's clock, random ids, read models in memory,
+/// and no other process that works on the same handlers.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// Makes identities.
     pub ids: Arc<dyn IdGenerator>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Keeps the rows of read models.
+    pub read_models: ReadModels,
     /// Divides the work of event handlers where several processes share the store.
     pub ownership: Arc<dyn Ownership>,
 }
 
 impl Default for Environment {
     fn default() -> Self {
-        Environment { ids: Arc::new(RandomIds), clock: Arc::new(SystemClock), ownership: Arc::new(SoleOwner) }
+        Environment {
+            ids: Arc::new(RandomIds),
+            clock: Arc::new(SystemClock),
+            read_models: ReadModels::default(),
+            ownership: Arc::new(SoleOwner),
+        }
     }
 }
 
@@ -58,6 +70,9 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] ReadError),
+    /// A read model cannot be opened.
+    #[error(transparent)]
+    ReadModel(#[from] RowError),
 }
 
 impl App {
@@ -87,7 +102,14 @@ impl App {
             })
             .collect();
         let idle_after = options.idle_after;
-        let Environment { ids, clock, ownership } = world;
+        let Environment { ids, clock, read_models, ownership } = world;
+        let mut listeners = self.handlers.clone();
+        let mut opened = BTreeMap::new();
+        for projection in &self.projections {
+            let found = projection.open(store.clone(), read_models.clone(), &self.errors).await?;
+            listeners.push(found.handler);
+            opened.insert(projection.name(), found.projection);
+        }
         let start = listen::Start {
             store: &store,
             clock: &clock,
@@ -95,8 +117,10 @@ impl App {
             policy: &self.errors,
             owner: if self.handlers.is_empty() { uuid::Uuid::nil() } else { ids.next() },
         };
-        let handlers = Handlers::start(&self.handlers, &start);
-        let inner = Arc::new(Inner { app: self, store, options, ids, containers, handlers, background });
+        let handlers = Handlers::start(&listeners, &start);
+        let projections = Projections::new(handlers.clone(), opened);
+        let inner =
+            Arc::new(Inner { app: self, store, options, ids, containers, handlers, projections, background });
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
     }
@@ -121,6 +145,12 @@ impl App {
                 faults.push(format!(
                     "`{category}`: events of type `{event_type}` version {version} have no upcaster"
                 ));
+            }
+        }
+        for (name, query) in &self.queries {
+            let (projection, its_type) = query.projection();
+            if !self.projections.iter().any(|known| known.type_id() == its_type) {
+                faults.push(format!("query `{name}`: its projection `{projection}` is not added"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(StartError::Faulty { app: self.name.clone(), faults }) }

@@ -29,6 +29,7 @@ pub mod filter;
 pub mod maintenance;
 pub mod memory;
 pub mod read;
+pub mod rows;
 mod store;
 pub mod stream_metadata;
 pub mod subscribe;

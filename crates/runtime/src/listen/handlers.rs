@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     ErrorPolicy, ParkedSequence, Scope,
-    ownership::{Ownership, Work},
+    ownership::{Ownership, SoleOwner, Work},
     progress::Progress,
     records,
     registered::{Registered, Site},
@@ -60,6 +60,7 @@ struct Inner {
 struct Running {
     registered: Arc<dyn Registered>,
     work: Work,
+    ownership: Arc<dyn Ownership>,
     progress: Arc<Progress>,
     status: watch::Receiver<Status>,
     /// Gone once the handlers are stopped.
@@ -81,6 +82,9 @@ impl Running {
             handler: registered.name().to_owned(),
             partitions: registered.options().partitions,
         };
+        // What a listener keeps with its own data it shares with nobody.
+        let ownership: Arc<dyn Ownership> =
+            if registered.keeps_own() { Arc::new(SoleOwner) } else { start.ownership.clone() };
         let progress = Arc::new(Progress::new());
         let (status, watched) = watch::channel(Status::default());
         let (sender, controls) = mpsc::channel(CONTROLS);
@@ -91,11 +95,12 @@ impl Running {
             owner: start.owner,
             progress: progress.clone(),
             status,
-            outside: Outside { controls, share: start.ownership.join(work.clone()) },
+            outside: Outside { controls, share: ownership.join(work.clone()) },
         };
         Running {
             registered: registered.clone(),
             work,
+            ownership,
             progress,
             status: watched,
             controls: parking_lot::Mutex::new(Some(sender)),
@@ -167,8 +172,8 @@ impl Handlers {
     /// # Errors
     /// An unknown name, and the failures of the store.
     pub async fn parked(&self, name: &str) -> Result<Vec<ParkedSequence>, HandlersError> {
-        self.find(name)?;
-        Ok(records::parked(&*self.inner.store, name).await?)
+        let recorded = self.find(name)?.registered.records();
+        Ok(records::parked(&*self.inner.store, &recorded).await?)
     }
 
     /// Hands out the events of a parked sequence again; answers how many were handled. Stays parked at the first
@@ -203,6 +208,19 @@ impl Handlers {
                 task.abort();
             }
         }
+    }
+
+    /// Does something while a handler rests. It goes on afterwards from where its listener says.
+    pub(crate) async fn while_resting<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, HandlersError> {
+        let (rests, resting) = oneshot::channel();
+        let (_done, until_done) = oneshot::channel();
+        self.send(name, Control::Rest(rests, until_done)).await?;
+        resting.await.map_err(|_| broken_off())?;
+        Ok(work.await)
     }
 
     /// Lets other processes have what this one has worked on.

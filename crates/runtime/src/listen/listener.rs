@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use engine_store::{Filter, RecordedEvent, filter::Choice};
-use engine_types::{Event, event::Decoder};
+use engine_types::{Event, Position, event::Decoder};
 use futures_util::FutureExt;
 
 use super::{
@@ -51,6 +51,38 @@ pub(crate) trait Listener: Send + Sync + 'static {
     }
 
     async fn before_reset(&self) -> Result<(), HandlerError>;
+
+    /// Whether it keeps its checkpoint with its own data, which belong to this process alone. The runner then
+    /// keeps none. It has one partition, and hears every event behind its checkpoint once, but for late ones.
+    fn keeps_own(&self) -> bool {
+        false
+    }
+
+    /// Its own checkpoint: everything up to here is done with.
+    async fn own_checkpoint(&self) -> Result<Option<Position>, HandlerError> {
+        Ok(None)
+    }
+
+    /// Moves its own checkpoint.
+    async fn keep(&self, position: Position) -> Result<(), HandlerError> {
+        let _ = position;
+        Ok(())
+    }
+
+    /// The name under which its parked sequences are recorded.
+    fn records(&self) -> String {
+        self.name().to_owned()
+    }
+
+    /// Handles an event of a parked sequence, which others have overtaken.
+    async fn handle_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
+        self.handle(std::slice::from_ref(attempt)).await
+    }
+
+    /// Makes what was handled late last, before it is forgotten that it was parked.
+    async fn secure(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
 }
 
 /// An event that is handed out.
@@ -206,12 +238,13 @@ impl<H: BatchHandler> Listener for InBatches<H> {
     }
 }
 
-fn types_of<E: Event>(decoder: &Decoder<E>) -> Filter {
+/// The events that a decoder can read.
+pub(crate) fn types_of<E: Event>(decoder: &Decoder<E>) -> Filter {
     Filter::new(Choice { event_types: decoder.readable_types(), ..Choice::default() })
 }
 
 /// What an event means today. Upcasters are a user's code and may panic.
-fn read<E: Event>(
+pub(crate) fn read<E: Event>(
     decoder: &Decoder<E>,
     event: &RecordedEvent,
     failures: u32,

@@ -187,6 +187,22 @@ pub(crate) async fn all_documents(
     }
 }
 
+/// The name under which one generation of a projection records its parked sequences.
+pub(crate) fn of_generation(projection: &str, number: u64) -> String {
+    format!("{projection}/generation/{number}")
+}
+
+/// The documents of the sequences that the generations of a projection have parked, each with the generation.
+pub(crate) async fn parked_of_generations(
+    store: &dyn EventStore,
+    projection: &str,
+) -> Result<Vec<(u64, DocumentKey)>, ReadError> {
+    let prefix = format!("handler/{projection}/generation/");
+    let number = |key: &DocumentKey| key.as_str()[prefix.len()..].split('/').next()?.parse().ok();
+    let keys = all_documents(store, &prefix).await?.into_iter();
+    Ok(keys.filter_map(|key| number(&key).map(|number| (number, key))).collect())
+}
+
 fn parse<T: DeserializeOwned>(key: &DocumentKey, content: &[u8]) -> Result<T, ReadError> {
     serde_json::from_slice(content)
         .map_err(|fault| ReadError::Corrupt(format!("document `{key}` cannot be read: {fault}").into()))

@@ -23,6 +23,10 @@ pub(crate) trait Registered: Send + Sync {
     fn options(&self) -> &HandlerOptions;
     /// The events that it hears.
     fn filter(&self) -> Filter;
+    /// Whether it keeps its own checkpoint, and belongs to this process alone.
+    fn keeps_own(&self) -> bool;
+    /// The name under which its parked sequences are recorded.
+    fn records(&self) -> String;
     /// Makes the task that runs it.
     fn runner(self: Arc<Self>, site: Site) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
@@ -73,6 +77,14 @@ impl<L: Listener> Registered for Registration<L> {
         both(&self.listener.filter(), self.options.filter.as_ref()).unwrap_or_else(|| self.listener.filter())
     }
 
+    fn keeps_own(&self) -> bool {
+        self.listener.keeps_own()
+    }
+
+    fn records(&self) -> String {
+        self.listener.records()
+    }
+
     fn runner(self: Arc<Self>, site: Site) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let Site { store, clock, policy, owner, progress, status, outside } = site;
         let runner = Runner {
@@ -92,7 +104,7 @@ impl<L: Listener> Registered for Registration<L> {
 }
 
 /// The events that pass what a listener can read and what was chosen for it; none where no type passes both.
-fn both(readable: &Filter, chosen: Option<&Filter>) -> Option<Filter> {
+pub(crate) fn both(readable: &Filter, chosen: Option<&Filter>) -> Option<Filter> {
     let Some(chosen) = chosen else { return Some(readable.clone()) };
     let (own, choice) = (readable.choice(), chosen.choice());
     let mut both = choice.clone();

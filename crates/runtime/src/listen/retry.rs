@@ -18,7 +18,7 @@ use super::{
     handler::HandlerError,
     listener::{Attempt, Listener},
     records::ParkedSequence,
-    worker::{Told, Worker},
+    worker::{Report, Told, Worker},
 };
 
 /// How many events a retry looks at before live events have their turn.
@@ -116,7 +116,11 @@ impl<L: Listener> Worker<L> {
     /// Goes on with the retry by a page.
     pub(super) async fn go_on_with_retry(&mut self) -> Result<(), Told> {
         let Some(mut retry) = self.retry.take() else { return Ok(()) };
-        let outcome = match self.retry_page(&mut retry).await {
+        let page = self.retry_page(&mut retry).await;
+        if retry.order.handle && retry.count > 0 {
+            self.secure().await?;
+        }
+        let outcome = match page {
             Err(error) => {
                 tracing::warn!(handler = self.listener.name(), %error, "a retry waits for the store");
                 self.retry = Some(retry);
@@ -153,6 +157,12 @@ impl<L: Listener> Worker<L> {
         Ok(())
     }
 
+    /// Makes what was handled last, before it is forgotten that it was parked.
+    async fn secure(&self) -> Result<(), Told> {
+        let secured = self.listener.secure().await;
+        secured.map_err(|error| self.tell(Report::StoreFailed(error.cause)))
+    }
+
     async fn retry_page(&mut self, retry: &mut Retry) -> Result<Paged, ReadError> {
         let end = self.last_taken.max(Some(retry.first()));
         let request = ReadAll::forwards().from(retry.next).limit(PAGE).filter(self.filter.clone());
@@ -170,13 +180,12 @@ impl<L: Listener> Worker<L> {
             if retry.count > 0 && retry.order.scope == Scope::First {
                 return Ok(Paged::Enough(event));
             }
-            let attempt = [Attempt { event, failures: 0 }];
+            let attempt = Attempt { event, failures: 0 };
             if retry.order.handle
-                && let Err(failure) = self.hand_out(&attempt).await
+                && let Err(failure) = self.hand_out_late(&attempt).await
                 && failure.error.wants != Some(Action::Skip)
             {
-                let [Attempt { event, .. }] = attempt;
-                return Ok(Paged::Failed(event, failure.error));
+                return Ok(Paged::Failed(attempt.event, failure.error));
             }
             retry.count += 1;
         }

@@ -50,6 +50,8 @@ pub(super) enum Control {
     /// Goes on after this position, or from the beginning.
     Reset(Option<Position>, oneshot::Sender<Result<(), String>>),
     Sequence(retry::Order),
+    /// Rests, tells that it does, and goes on when the other side is dropped.
+    Rest(oneshot::Sender<()>, oneshot::Receiver<()>),
 }
 
 /// Everything that a runner works with.
@@ -214,10 +216,15 @@ impl<L: Listener> Runner<L> {
     /// Learns how far the handler has come although nothing is handled here.
     async fn look_on(&self) -> Result<(), String> {
         let name = self.listener.name();
-        let known = checkpoints::look(&*self.store, name, self.options.partitions).await.map_err(text)?;
-        let positions: Vec<_> = known.iter().map(|checkpoint| checkpoint.value.position).collect();
-        self.progress.begin(&positions, &BTreeSet::new());
-        let parked_keys = records::parked(&*self.store, name).await.map_err(text)?.len();
+        if self.listener.keeps_own() {
+            let position = self.listener.own_checkpoint().await.map_err(text)?;
+            self.progress.begin(&[position], &BTreeSet::from([0]));
+        } else {
+            let known = checkpoints::look(&*self.store, name, self.options.partitions).await.map_err(text)?;
+            let positions: Vec<_> = known.iter().map(|checkpoint| checkpoint.value.position).collect();
+            self.progress.begin(&positions, &BTreeSet::new());
+        }
+        let parked_keys = records::parked(&*self.store, &self.listener.records()).await.map_err(text)?.len();
         self.status.send_modify(|status| status.parked_keys = parked_keys);
         Ok(())
     }

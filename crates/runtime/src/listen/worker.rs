@@ -150,13 +150,17 @@ impl<L: Listener> Worker<L> {
         for (number, attempts) in attempts.chunks(together).enumerate() {
             let handled = tokio::time::timeout(limit, self.listener.handle(attempts)).await;
             handled
-                .unwrap_or_else(|_| {
-                    let fault = format!("it was not handled within {} ms", limit.as_millis());
-                    Err(BatchError { handled: 0, error: HandlerError::new(fault) })
-                })
+                .unwrap_or_else(|_| Err(too_slow(limit)))
                 .map_err(|failed| BatchError { handled: number * together + failed.handled, ..failed })?;
         }
         Ok(())
+    }
+
+    /// Hands out an event of a parked sequence.
+    pub(super) async fn hand_out_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
+        let handling = self.listener.handle_late(attempt);
+        let Some(limit) = self.options.time_limit else { return handling.await };
+        tokio::time::timeout(limit, handling).await.unwrap_or_else(|_| Err(too_slow(limit)))
     }
 
     /// What is to be done about an event that has just failed.
@@ -238,4 +242,9 @@ async fn reached(progress: &Progress, partition: usize, wanted: Option<Position>
         Some(position) => progress.wait_for_partition(partition, position).await,
         None => std::future::pending().await,
     }
+}
+
+fn too_slow(limit: Duration) -> BatchError {
+    let fault = format!("it was not handled within {} ms", limit.as_millis());
+    BatchError { handled: 0, error: HandlerError::new(fault) }
 }

@@ -86,7 +86,7 @@ impl Handlers {
             handled: status.handled,
             partitions: running.work.partitions,
             strong: running.registered.options().strong,
-            owners: self.inner.ownership.owners(&running.work).await?,
+            owners: running.ownership.owners(&running.work).await?,
             fault: status.fault,
         })
     }
@@ -102,7 +102,7 @@ impl Handlers {
     ) -> Result<ResetPreview, HandlersError> {
         let running = self.find(name)?;
         let (events, _) = self.behind(running, after, u64::MAX).await?;
-        let parked_keys = records::parked(&*self.inner.store, name).await?.len();
+        let parked_keys = records::parked(&*self.inner.store, &running.registered.records()).await?.len();
         Ok(ResetPreview { events, parked_keys })
     }
 

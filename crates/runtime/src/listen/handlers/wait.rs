@@ -6,7 +6,7 @@ use engine_types::Position;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Handlers, HandlersError, NotHandled, Running};
-use crate::listen::{HandlerState, progress::Past, records::checkpoints};
+use crate::listen::{HandlerState, progress::Past, records::checkpoints, status::Status};
 
 /// How often is looked how far other processes have come.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -34,6 +34,25 @@ impl Handlers {
                 _ => HandlersError::Timeout { handler, position, limit },
             }
         })
+    }
+
+    /// Waits until a handler has handled everything up to this position, however long it takes.
+    pub(crate) async fn wait_without_limit(&self, name: &str, position: Position) {
+        if let Ok(running) = self.find(name) {
+            running.progress.wait_for_all_up_to(position).await;
+        }
+    }
+
+    /// Waits until every handler has found out what it does: it is live, or rests, or fails; no longer than this.
+    pub async fn settle(&self, limit: Duration) {
+        let is_begun =
+            |status: &Status| !matches!(status.state, HandlerState::Starting | HandlerState::CatchingUp);
+        let all = async {
+            for running in self.inner.running.values() {
+                let _ = running.status.clone().wait_for(is_begun).await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, all).await;
     }
 
     /// Waits until a handler has handled this event, if it can see it.

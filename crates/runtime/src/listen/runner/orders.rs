@@ -38,6 +38,15 @@ impl<L: Listener> Runner<L> {
                 let _ = done.send(outcome);
                 has_begun
             }
+            Control::Rest(rests, done) => {
+                let _ = rests.send(());
+                let _ = done.await;
+                let go_on = !self.is_paused();
+                if !go_on && let Err(fault) = self.look_on().await {
+                    tracing::warn!(handler = self.listener.name(), fault, "how far it is now cannot be read");
+                }
+                go_on
+            }
             Control::Sequence(order) => {
                 let _ = order.done.send(Err("the handler does not run: resume it first".to_owned()));
                 false
@@ -84,7 +93,7 @@ impl<L: Listener> Runner<L> {
     async fn replace_checkpoints(&self, after: Option<Position>) -> Result<(), String> {
         let (store, name, partitions) = (&*self.store, self.listener.name(), self.options.partitions);
         checkpoints::reset(store, name, partitions, after).await.map_err(text)?;
-        records::forget_parked(store, name).await.map_err(text)?;
+        records::forget_parked(store, &self.listener.records()).await.map_err(text)?;
         self.progress.begin(&vec![after; partitions], &std::collections::BTreeSet::new());
         self.status.send_modify(|status| status.parked_keys = 0);
         self.order(|orders| orders.reset = None).await

@@ -5,6 +5,7 @@ mod employing;
 use std::{collections::BTreeMap, time::Duration};
 
 use engine_store::{RecordedEvent, Subscription, SubscriptionMessage};
+use engine_types::Position;
 use tokio::{
     sync::mpsc::{self, OwnedPermit, error::TrySendError},
     task::JoinSet,
@@ -166,7 +167,7 @@ impl Session {
                 runner.obey(control).await;
                 None
             }
-            Some(control @ (Control::Pause(_) | Control::Reset(..))) => {
+            Some(control @ (Control::Pause(_) | Control::Reset(..) | Control::Rest(..))) => {
                 self.stop_workers(runner).await;
                 runner.obey(control).await;
                 Some(if runner.is_paused() { End::Paused } else { End::Again })
@@ -232,6 +233,13 @@ impl Session {
             }
             let handled = value.handled + partition.handled;
             let value = Checkpoint { position, handled, owner: runner.owner };
+            if runner.listener.keeps_own() {
+                match keep(&*runner.listener, position).await {
+                    Ok(()) => partition.checkpoint.value = value,
+                    Err(error) => fault = Some(error),
+                }
+                continue;
+            }
             let place = (name, *number, self.count);
             match checkpoints::advance(&*runner.store, place, &mut partition.checkpoint, value).await {
                 Ok(()) => partition.handled = 0,
@@ -251,6 +259,12 @@ impl Session {
     fn taken_over(&self, error: String) -> End {
         if self.sharing.is_some() { End::Again } else { End::TakenOver(error) }
     }
+}
+
+/// Has a listener move its own checkpoint.
+async fn keep<L: Listener>(listener: &L, position: Option<Position>) -> Result<(), String> {
+    let Some(position) = position else { return Ok(()) };
+    listener.keep(position).await.map_err(|error| error.to_string())
 }
 
 /// Waits until all workers are gone.

@@ -42,8 +42,9 @@ impl<L: Listener> Worker<L> {
             return Err(self.tell(Report::StoreFailed(fault.into())));
         }
         self.keep(&sequence).await?;
-        self.parked.insert(key, sequence);
-        self.parked_by_all.fetch_add(1, Ordering::Relaxed);
+        if self.parked.insert(key, sequence).is_none() {
+            self.parked_by_all.fetch_add(1, Ordering::Relaxed);
+        }
         self.tell_parked();
         Ok(())
     }
@@ -68,10 +69,14 @@ impl<L: Listener> Worker<L> {
     }
 
     /// Whether an event waits behind a parked one, or is one. Delivered again after a crash, the parked event
-    /// itself comes too, and those before it, which were handled before it was parked.
+    /// itself comes too, and those before it, which were handled before it was parked; but a listener that keeps
+    /// its own checkpoint has not handled what comes again.
     fn waits(&mut self, event: &RecordedEvent) -> bool {
         let key = self.listener.key(event);
         let Some(sequence) = self.parked.get_mut(&key) else { return false };
+        if event.position < sequence.position && self.listener.keeps_own() {
+            return false;
+        }
         if sequence.position < event.position {
             sequence.waiting += 1;
             sequence.unreadable |= !self.listener.is_readable(event);
@@ -108,14 +113,14 @@ impl<L: Listener> Worker<L> {
     }
 
     async fn try_to_keep(&self, sequence: &ParkedSequence) -> Result<(), AppendError> {
-        let key = records::parked_key(self.listener.name(), &sequence.key)?;
+        let key = records::parked_key(&self.listener.records(), &sequence.key)?;
         records::save(&*self.store, &key, sequence).await.map(drop)
     }
 
     /// Forgets a parked sequence.
     pub(in crate::listen) async fn forget(&mut self, key: &str) -> Result<(), Told> {
         let mut pause = PAUSE.0;
-        let document = records::parked_key(self.listener.name(), key);
+        let document = records::parked_key(&self.listener.records(), key);
         let document = document.map_err(|error| self.tell(Report::StoreFailed(error.into())))?;
         while let Err(error) = self.store.delete_document(&document).await {
             if !matches!(error, AppendError::Unavailable(_) | AppendError::OutcomeUnknown(_)) {

@@ -44,16 +44,23 @@ impl Session {
         share: &Share,
     ) -> Result<Session, String> {
         let (store, name, count) = (&*runner.store, runner.listener.name(), runner.options.partitions);
-        let mut all = checkpoints::settle(store, name, count, runner.options.start).await.map_err(text)?;
-        for number in here {
-            if !share.validity().holds() {
-                return Err("the lease ran out while the handler began".to_owned());
+        let all = if runner.listener.keeps_own() {
+            let position = runner.listener.own_checkpoint().await.map_err(text)?;
+            vec![Versioned { value: Checkpoint { position, ..Checkpoint::default() }, version: 0 }]
+        } else {
+            let mut all =
+                checkpoints::settle(store, name, count, runner.options.start).await.map_err(text)?;
+            for number in here {
+                if !share.validity().holds() {
+                    return Err("the lease ran out while the handler began".to_owned());
+                }
+                take_over(runner, *number, &mut all[*number]).await?;
             }
-            take_over(runner, *number, &mut all[*number]).await?;
-        }
+            all
+        };
         let positions: Vec<_> = all.iter().map(|checkpoint| checkpoint.value.position).collect();
         let mut parked = vec![BTreeMap::new(); count];
-        for sequence in records::parked(store, name).await.map_err(text)? {
+        for sequence in records::parked(store, &runner.listener.records()).await.map_err(text)? {
             parked[partition_of(&sequence.key, count)].insert(sequence.key.clone(), sequence);
         }
         let from = here.iter().map(|number| positions[*number]).min().flatten();
