@@ -6,7 +6,7 @@ mod value;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use engine::{ExpectedRevision, command::nearest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -119,7 +119,7 @@ pub(crate) enum Command {
     Export(Export),
     /// Take events in from a file that `export` has written
     Import(Import),
-    /// Show what is registered: commands, aggregates, events, read models, queries
+    /// Show what is registered: commands, aggregates, events, what listens to them, and queries
     Map(MapArgs),
     /// Explain a command of the domain or of this program
     Help(Help),
@@ -135,7 +135,7 @@ pub(crate) struct Send {
     #[arg(value_name = "FIELD=VALUE | JSON")]
     pub(crate) body: Vec<String>,
     /// The command's identity: sent again with the same, it gives the first answer again
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = value::id)]
     pub(crate) id: Option<Uuid>,
     /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
     #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::expected)]
@@ -144,7 +144,7 @@ pub(crate) struct Send {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) consistency: Consistency,
     /// What the whole chain of causes is called
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) correlation_id: Option<String>,
     /// Entries for the metadata of the events, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = value::object)]

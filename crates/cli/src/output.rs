@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::{args::MapFormat, failure::Failure};
 
+pub(crate) use human::printable;
 pub(crate) use human_help::value as example_value;
 
 /// How much is gathered before it is written.

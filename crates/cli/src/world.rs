@@ -32,6 +32,11 @@ impl World {
         &self.map
     }
 
+    /// Refuses an application that contradicts itself, which needs no store to be found out.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        Ok(self.app.check()?)
+    }
+
     /// The name of the store.
     pub(crate) fn url(&self) -> &str {
         &self.url

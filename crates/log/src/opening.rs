@@ -1,10 +1,11 @@
 //! Opening a store: what is in the directory, is it whole, and where does it end.
 
+mod marker;
 mod parts;
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{Segment, SegmentHeader},
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -32,19 +33,29 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     let at = |error| OpenError::io(disk.place(), error);
     disk.create().map_err(at)?;
     let found = Found::look(&*disk)?;
-    found.refuse_strangers(&*disk)?;
+    if found.content(&*disk)? == Content::WithoutMarker {
+        marker::check(&*disk, &found)?;
+    }
     let lock = lock(&*disk, Lock::Exclusive)?;
     let found = Found::look(&*disk)?;
-    let store = if found.has_store { read_store(&*disk)? } else { create_store(&*disk, &found)? };
+    let store = match found.content(&*disk)? {
+        Content::Store => read_store(&*disk)?,
+        Content::Nothing => create_store(&*disk, &found)?,
+        Content::WithoutMarker => marker::restore(&*disk, &found)?,
+    };
     let found = Found::look(&*disk)?;
     for name in &found.unfinished {
         disk.remove(name).map_err(at)?;
     }
-    let mark = if found.is_clean { Some(read_mark(&*disk, store)?) } else { None };
-    let segments = open_segments(&*disk, &found.segments, store)?;
+    let ending = read_ending(&*disk, &found, store)?;
+    if let Ending::Unmarked { fault } = &ending {
+        let file = disk.place().join(CLEAN);
+        warn!("`{}` is damaged ({fault}): the end of the log is checked without it", file.display());
+    }
+    let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
     let pages = Arc::new(PageCache::new(options.cache_bytes));
-    let parts = parts::open(&disk, segments, mark.as_ref(), &pages)?;
-    if mark.is_some() {
+    let parts = parts::open(&disk, segments, &ending, &pages)?;
+    if found.is_clean {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
     assemble(disk, options, lock, pages, parts)
@@ -117,20 +128,55 @@ impl Found {
         Ok(found)
     }
 
-    /// Refuses a directory that holds something else.
-    pub(crate) fn refuse_strangers(&self, disk: &dyn Disk) -> Result<(), OpenError> {
-        let began = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
+    /// Says what the files make of the directory.
+    pub(crate) fn content(&self, disk: &dyn Disk) -> Result<Content, OpenError> {
         if self.has_store {
-            return Ok(());
+            return Ok(Content::Store);
         }
-        let lost = if began { None } else { self.segments.first() };
-        match self.strangers.first().or(lost) {
-            None => Ok(()),
+        let is_index = |name: &String| {
+            name.strip_suffix(".idx")
+                .is_some_and(|name| Segment::parse_name(&format!("{name}.log")).is_some())
+        };
+        if self.is_clean || self.strangers.iter().any(is_index) {
+            return Ok(Content::WithoutMarker);
+        }
+        if !self.segments.is_empty() {
+            let begun = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
+            return Ok(if begun && self.hold_nothing(disk)? {
+                Content::Nothing
+            } else {
+                Content::WithoutMarker
+            });
+        }
+        match self.strangers.first() {
+            None => Ok(Content::Nothing),
             Some(found) => {
                 Err(OpenError::NotAStore { directory: disk.place().to_owned(), found: found.clone() })
             }
         }
     }
+
+    /// Whether there are no frames in the segments.
+    fn hold_nothing(&self, disk: &dyn Disk) -> Result<bool, OpenError> {
+        for name in &self.segments {
+            let at = |error| OpenError::io(&disk.place().join(name), error);
+            if disk.open(name, Mode::Read).and_then(|file| file.len()).map_err(at)? > SEGMENT_HEADER {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What a directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A store.
+    Store,
+    /// Nothing, or the beginnings of a store that was never open.
+    Nothing,
+    /// What looks like a store, but the file `store` is missing.
+    WithoutMarker,
 }
 
 /// Takes the lock of the directory.
@@ -170,27 +216,45 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
     Ok(store)
 }
 
-pub(crate) fn read_mark(disk: &dyn Disk, store: Uuid) -> Result<CleanMark, OpenError> {
+/// What is known of the end of the log before it is looked at.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The store was not closed in order: something half written may stand there.
+    MayBeTorn,
+    /// The store was closed in order, and ended there.
+    Marked(CleanMark),
+    /// The store was closed in order, but where is not known: `clean` is there, and damaged. It is removed
+    /// before anything is written, so that nothing half written can stand at the end.
+    Unmarked {
+        /// What is wrong with `clean`.
+        fault: String,
+    },
+}
+
+pub(crate) fn read_ending(disk: &dyn Disk, found: &Found, store: Uuid) -> Result<Ending, OpenError> {
+    if !found.is_clean {
+        return Ok(Ending::MayBeTorn);
+    }
     let path = disk.place().join(CLEAN);
     let bytes = disk::read_small(disk, CLEAN).map_err(|error| OpenError::io(&path, error))?;
-    let mark = CleanMark::decode(&bytes, &path)?;
-    if mark.store == store {
-        Ok(mark)
-    } else {
-        let fault = "the file belongs to another store".to_owned();
-        Err(OpenError::Corrupt { file: path, offset: 0, fault })
+    match CleanMark::decode(&bytes, &path) {
+        Ok(mark) if mark.store == store => Ok(Ending::Marked(mark)),
+        Ok(_) => Ok(Ending::Unmarked { fault: "the file belongs to another store".to_owned() }),
+        Err(OpenError::Corrupt { fault, .. }) => Ok(Ending::Unmarked { fault }),
+        Err(error) => Err(error),
     }
 }
 
-/// Opens all segments and checks that they follow one another.
-pub(crate) fn open_segments(
+/// Opens all segments, the last of them in this mode, and checks that they follow one another.
+fn open_segments(
     disk: &dyn Disk,
     names: &[String],
+    last: Mode,
     store: Uuid,
 ) -> Result<VecDeque<Segment>, OpenError> {
     let mut segments: VecDeque<Segment> = VecDeque::new();
     for (number, name) in names.iter().enumerate() {
-        let mode = if number + 1 == names.len() { Mode::Write } else { Mode::Read };
+        let mode = if number + 1 == names.len() { last } else { Mode::Read };
         let segment = Segment::open(disk, name, mode, store)?;
         let previous = segments.back().map_or(Ok(0), Segment::len)?;
         let corrupt = |fault: &str| {

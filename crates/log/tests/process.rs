@@ -159,3 +159,31 @@ async fn readers_see_whole_appends_in_order_while_segments_change() {
     }
     writer.await.unwrap();
 }
+
+#[test]
+fn a_path_that_is_no_directory_is_told_by_the_file_that_is_in_the_way() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("letter.txt");
+    std::fs::write(&file, "dear").unwrap();
+    for path in [file.clone(), file.join("events"), file.join("deep/events")] {
+        let errors = [
+            LogStore::open(&path, LogOptions::default()).map(drop).unwrap_err(),
+            verify(&path, &|_| {}).map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(
+                matches!(&error, OpenError::NotADirectory { file: found, .. } if *found == file),
+                "{text}"
+            );
+            assert!(text.contains("letter.txt` is a file") && text.contains("name a directory"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_does_not_exist_cannot_be_verified_and_the_advice_is_to_check_the_name() {
+    let root = tempfile::tempdir().unwrap();
+    let error = verify(root.path().join("evnets"), &|_| {}).map(drop).unwrap_err();
+    assert!(error.to_string().contains("check the name"), "{error}");
+}

@@ -5,12 +5,19 @@ use std::{fmt, time::Duration};
 use engine::{Body, ExpectedRevision, command::Field};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::failure::Failure;
 
 /// An expected revision.
 pub(super) fn expected(text: &str) -> Result<ExpectedRevision, String> {
     text.parse()
+}
+
+/// The identity of a command.
+pub(super) fn id(text: &str) -> Result<Uuid, String> {
+    let id: Uuid = text.parse().map_err(|fault: uuid::Error| fault.to_string())?;
+    if id.is_nil() { Err("the nil UUID is nobody's: leave --id out to get one".to_owned()) } else { Ok(id) }
 }
 
 /// A JSON object.

@@ -214,7 +214,7 @@ fn place(stream: &str, revision: Option<Revision>) -> String {
 }
 
 /// Text that leaves the terminal as it is: control characters are spelled out.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && character != '\n' {
