@@ -4,6 +4,7 @@
 
 mod counting;
 mod domain;
+mod files;
 mod listings;
 mod parked;
 mod places;
