@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use crate::{
-    schema::{failed, prepare},
+    schema::{RANK_INDEX, failed, prepare},
     view::View,
 };
 
@@ -98,6 +98,9 @@ impl RowStore for SqliteFile {
 
 fn store(writer: &mut Connection, batch: &RowBatch) -> Result<(), RowError> {
     let transaction = writer.transaction().map_err(failed)?;
+    if batch.rows.iter().any(|(_, row)| row.as_ref().is_some_and(|row| row.rank != 0)) {
+        transaction.prepare_cached(RANK_INDEX).and_then(|mut index| index.execute([])).map_err(failed)?;
+    }
     put_rows(&transaction, batch).map_err(failed)?;
     for (sequence, position) in &batch.late {
         let put = "INSERT INTO late VALUES (?1, ?2)

@@ -133,3 +133,43 @@ async fn a_process_that_dies_around_a_poison_event_counts_everything_before_it()
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_before_an_event_was_parked_is_counted_again_where_it_was_not_kept() {
+    for (place, poison) in PLACES.into_iter().zip(POISON + 5_000..) {
+        let world = World::new(place);
+        let life = Life::of(u64::MAX);
+        let bus = world.start_for(app(), &life).await.unwrap();
+        bus.query(Standing {}).consistency(Strong).await.unwrap();
+        for amount in [1, 2, poison, 3] {
+            bus.send_command(deposit("a", amount)).await.unwrap();
+        }
+        assert_eq!(sum_of(&bus, "a").await, sum(2, 3));
+        life.end();
+
+        let bus = world.start(app()).await;
+        assert_eq!(sum_of(&bus, "a").await, sum(2, 3), "{place:?}");
+        mend(poison);
+        assert_eq!(bus.handlers().retry("sums", "account-a", Scope::All).await.unwrap(), 2);
+        assert_eq!(sum_of(&bus, "a").await, sum(4, 6 + poison));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_late_is_not_counted_again_although_the_position_is_before_it() {
+    for (place, poison) in PLACES.into_iter().zip(POISON + 5_100..) {
+        let world = World::new(place);
+        let life = Life::of(u64::MAX);
+        let bus = world.start_for(app(), &life).await.unwrap();
+        for amount in [1, poison, 3] {
+            bus.send_command(deposit("a", amount)).await.unwrap();
+        }
+        bus.handlers().wait_for("sums", Position(2), Duration::from_secs(5)).await.unwrap();
+        mend(poison);
+        assert_eq!(bus.handlers().retry("sums", "account-a", Scope::All).await.unwrap(), 2);
+        life.end();
+
+        let bus = world.start(app()).await;
+        assert_eq!(sum_of(&bus, "a").await, sum(3, 4 + poison), "{place:?}");
+    }
+}

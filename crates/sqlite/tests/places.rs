@@ -17,7 +17,9 @@ use engine_store::{
     rows::{GenerationId, RowBatch, RowError, RowKey, RowStore, RowStores, RowView, RowsState},
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
+use parking_lot::Mutex;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 /// Where rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,11 @@ impl World {
 pub struct Life {
     steps: Arc<AtomicU64>,
     end: u64,
+    /// Who waits for the next reader of all events to come to their end, and what that reader then waits for.
+    at_end: Arc<Mutex<Option<Stop>>>,
 }
+
+type Stop = (oneshot::Sender<()>, oneshot::Receiver<()>);
 
 impl Life {
     pub fn eternal() -> Self {
@@ -82,7 +88,15 @@ impl Life {
 
     /// A life of this many steps.
     pub fn of(end: u64) -> Self {
-        Life { steps: Arc::default(), end }
+        Life { steps: Arc::default(), end, at_end: Arc::default() }
+    }
+
+    /// Stops the next reader of all events that has come to their end, with what it has read, until told.
+    pub fn stop_at_the_end(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let (reached, is_reached) = oneshot::channel();
+        let (go_on, goes_on) = oneshot::channel();
+        *self.at_end.lock() = Some((reached, goes_on));
+        (is_reached, go_on)
     }
 
     /// Ends it now.
@@ -138,7 +152,14 @@ impl EventStore for Mortal {
     }
     async fn read_all(&self, request: ReadAll) -> Result<AllPage, ReadError> {
         self.reads()?;
-        self.inner.read_all(request).await
+        let page = self.inner.read_all(request).await;
+        let stop =
+            if page.as_ref().is_ok_and(|page| page.end) { self.life.at_end.lock().take() } else { None };
+        if let Some((reached, goes_on)) = stop {
+            let _ = reached.send(());
+            let _ = goes_on.await;
+        }
+        page
     }
     async fn subscribe(&self, to: SubscribeTo, filter: Filter) -> Result<Subscription, ReadError> {
         self.reads()?;

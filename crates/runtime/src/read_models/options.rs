@@ -11,11 +11,11 @@ use crate::listen::{ErrorPolicy, HandlerOptions};
 pub struct ProjectionOptions {
     /// Which events it hears, among those that it can read. Default: all of them.
     pub filter: Option<Filter>,
-    /// How many events are stored together at most. Default: 1,000.
+    /// How many events are stored together at most. Default: 4,000.
     pub batch_events: usize,
     /// How long a batch waits for more events when it is not full. Default: not at all.
     pub batch_wait: Duration,
-    /// How many events wait at most. Default: 2,000.
+    /// How many events wait at most. Default: 8,000.
     pub queue_events: usize,
     /// What happens to events that cannot be projected. Default: the application's policy, but without retries,
     /// which would lead to the same.
@@ -33,9 +33,9 @@ impl Default for ProjectionOptions {
     fn default() -> Self {
         ProjectionOptions {
             filter: None,
-            batch_events: 1_000,
+            batch_events: 4_000,
             batch_wait: Duration::ZERO,
-            queue_events: 2_000,
+            queue_events: 8_000,
             errors: None,
             strong: true,
             snapshot_every: 100_000,

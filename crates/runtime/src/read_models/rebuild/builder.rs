@@ -86,10 +86,12 @@ impl<P: Projection> Builder<P> {
     }
 
     async fn build_and_switch(&mut self, handlers: &Handlers) -> Result<(), End> {
-        while !self.count_page().await? {}
+        while !self.count_page().await? && !self.is_level().await? {}
         // From here on nothing is counted into the old generation, so that the new one is not behind it.
         let switching = handlers.while_resting(P::NAME, async {
-            while !self.count_page().await? {}
+            while !self.is_level().await? {
+                self.count_page().await?;
+            }
             for sequence in self.parked.values().filter(|sequence| sequence.waiting > 0) {
                 self.keep(sequence).await?;
             }
@@ -100,6 +102,12 @@ impl<P: Projection> Builder<P> {
             Ok(())
         });
         switching.await?
+    }
+
+    /// Whether it has come as far as the generation that is shown.
+    async fn is_level(&self) -> Result<bool, End> {
+        let shown = on_generation(&self.serving.current()?, Generation::position).await?;
+        Ok(self.next.previous() >= shown)
     }
 
     /// Counts a page of events; says whether it was the last.
