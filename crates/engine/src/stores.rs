@@ -121,7 +121,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "sqlite")]
         StoreUrl::File(path) => {
             let folder = path.join("read-models");

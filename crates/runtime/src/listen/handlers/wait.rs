@@ -43,13 +43,18 @@ impl Handlers {
         }
     }
 
-    /// Waits until every handler has found out what it does: it is live, or rests, or fails; no longer than this.
+    /// Waits until every handler has found its place: it has handled what is there, or rests, or fails; no longer
+    /// than this.
     pub async fn settle(&self, limit: Duration) {
         let is_begun =
             |status: &Status| !matches!(status.state, HandlerState::Starting | HandlerState::CatchingUp);
         let all = async {
+            let head = self.inner.store.head().await.ok().flatten();
             for running in self.inner.running.values() {
                 let _ = running.status.clone().wait_for(is_begun).await;
+                if let (Some(head), HandlerState::Live) = (head, running.status.borrow().state.clone()) {
+                    let _ = self.wait_for(&running.work.handler, head, limit).await;
+                }
             }
         };
         let _ = tokio::time::timeout(limit, all).await;
