@@ -82,13 +82,20 @@ impl Inner {
     }
 
     /// Tells the subscriptions that there is something to see.
+    ///
+    /// One that begins just now is not missed: it is counted before it first reads, so that it either is among
+    /// those that are woken, or reads behind what was written.
     fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
+        if self.wake.receiver_count() > 0 {
+            self.wake.send_modify(|count| *count += 1);
+        }
     }
 
     fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         request.check()?;
-        let appended = self.write()?.append(request, self.clock.now())?;
+        // Read before the lock is taken: all writers wait for the lock.
+        let now = self.clock.now();
+        let appended = self.write()?.append(request, now)?;
         if !appended.deduplicated && appended.position.is_some() {
             self.wake();
         }
