@@ -15,13 +15,14 @@ mod load;
 mod recent;
 mod snapshot;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 
 use engine_store::EventStore;
 use engine_types::{
-    Aggregate, Command, CommandId, CorrelationId, CurrentRevision, Decide, ExpectedRevision, Revision,
+    Aggregate, Command, CommandId, CorrelationId, CurrentRevision, Decide, Event, ExpectedRevision, Revision,
     command::InvalidCommand, event::Decoder, stream::InvalidName,
 };
+use foldhash::fast::FixedState;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,8 @@ use instance::Instance;
 pub(crate) struct Container<A: Aggregate> {
     store: Arc<dyn EventStore>,
     decoder: Decoder<A::Event>,
+    /// Their names on disk, to be shared by all events instead of copied for each.
+    event_types: HashSet<Arc<str>, FixedState>,
     instances: Cache<Mutex<Instance<A>>>,
     options: Arc<RuntimeOptions>,
     background: TaskTracker,
@@ -49,7 +52,7 @@ pub(crate) struct Order<'a> {
     pub(crate) command_id: CommandId,
     /// Whether the sender chose the id, so that the command may have been sent before.
     pub(crate) may_be_repeated: bool,
-    pub(crate) correlation_id: CorrelationId,
+    pub(crate) correlation_id: &'a CorrelationId,
     pub(crate) options: &'a SendOptions,
 }
 
@@ -68,7 +71,15 @@ impl<A: Aggregate> Container<A> {
         let instances = Cache::new(options.cached_instances);
         let snapshots = options.snapshots_under_way.min(Semaphore::MAX_PERMITS);
         let snapshots_under_way = Arc::new(Semaphore::new(snapshots));
-        Container { store, decoder: Decoder::default(), instances, options, background, snapshots_under_way }
+        Container {
+            store,
+            decoder: Decoder::default(),
+            event_types: A::Event::TYPES.iter().map(|event_type| event_type.name.into()).collect(),
+            instances,
+            options,
+            background,
+            snapshots_under_way,
+        }
     }
 
     /// Drops instances that have been idle for long.

@@ -1,11 +1,15 @@
 //! Metadata: what an event carries beside its data, and how it is written.
 
+mod written;
+
 use std::{fmt, hash::Hasher};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use uuid::Uuid;
+
+pub use written::EventMetadata;
 
 /// The key under which the correlation id is stored, as the `$bc-` projection of KurrentDB expects it.
 pub const CORRELATION_ID: &str = "$correlationId";

@@ -116,7 +116,7 @@ fn order<'a>(dispatch: &'a Dispatch<'_>, may_be_repeated: bool) -> Result<Order<
     Ok(Order {
         command_id: dispatch.command_id,
         may_be_repeated,
-        correlation_id: dispatch.correlation_id.clone(),
+        correlation_id: &dispatch.correlation_id,
         options: &dispatch.options,
     })
 }
