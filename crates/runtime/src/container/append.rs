@@ -51,7 +51,7 @@ impl<A: Aggregate> Container<A> {
         match self.append(instance, &events, order).await? {
             Outcome::Written(appended, id) => {
                 let revision = end_of(&appended)?;
-                instance.stands_at(state, Newest { revision, id });
+                instance.advance(state, &events, Newest { revision, id });
                 instance.condition = Condition::Loaded;
                 if let Some(recent) = &mut instance.recent {
                     recent.insert(order.command_id, revision, self.options.deduplication_window);
