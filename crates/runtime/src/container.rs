@@ -23,7 +23,10 @@ use engine_types::{
     command::InvalidCommand, event::Decoder, stream::InvalidName,
 };
 use foldhash::fast::FixedState;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -50,6 +53,8 @@ pub(crate) struct Container<A: Aggregate> {
 /// A command's accompanying facts, complete with ids.
 pub(crate) struct Order<'a> {
     pub(crate) command_id: CommandId,
+    /// When it came.
+    pub(crate) arrived: Instant,
     /// Whether the sender chose the id, so that the command may have been sent before.
     pub(crate) may_be_repeated: bool,
     pub(crate) correlation_id: &'a CorrelationId,
@@ -97,7 +102,7 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD, order.arrived)?;
         let mut instance = kept.value.lock().await;
         self.run(&mut instance, command, order).await
     }
@@ -168,7 +173,7 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD, order.arrived)?;
         let mut instance = kept.value.lock().await;
         self.load_newest(&mut instance).await.map_err(SendError::widen)?;
         decide(&instance, command, order)
@@ -185,15 +190,21 @@ impl<A: Aggregate> Container<A> {
                 .load_at(Instance::<A>::new(id).map_err(|fault| invalid("id", fault))?.stream, at)
                 .await;
         }
-        let kept = self.instance(id, "id")?;
+        let kept = self.instance(id, "id", Instant::now())?;
         let mut instance = kept.value.lock().await;
         self.load_newest(&mut instance).await?;
         let revision = instance.revision.revision().filter(|_| instance.newest.is_some());
         Ok(revision.map(|revision| (instance.state.clone(), revision)))
     }
 
-    fn instance(&self, id: &str, id_field: &str) -> Result<Arc<Kept<Mutex<Instance<A>>>>, InvalidCommand> {
-        self.instances.get(id, || Instance::new(id).map(Mutex::new).map_err(|fault| invalid(id_field, fault)))
+    fn instance(
+        &self,
+        id: &str,
+        id_field: &str,
+        now: Instant,
+    ) -> Result<Arc<Kept<Mutex<Instance<A>>>>, InvalidCommand> {
+        let make = || Instance::new(id).map(Mutex::new).map_err(|fault| invalid(id_field, fault));
+        self.instances.get(id, now, make)
     }
 }
 

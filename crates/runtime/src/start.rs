@@ -1,11 +1,11 @@
 //! Starting: the last look at an application before it runs, and at the store that it is to run on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use engine_store::{Clock, EventStore, ReadError, SystemClock};
 use tokio_util::task::TaskTracker;
 
-use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner, listen::Handlers};
+use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner, erased::CommandEntry, listen::Handlers};
 
 /// Where an application gets time and identities from. The default: the machine's clock, and random ids.
 #[derive(Debug, Clone)]
@@ -69,17 +69,22 @@ impl App {
         self.check_store(&*store).await?;
         let options = Arc::new(self.options.clone());
         let background = TaskTracker::new();
-        let containers = self
+        let containers: HashMap<_, _> = self
             .aggregates
             .iter()
             .map(|(category, entry)| {
                 (*category, entry.container(store.clone(), options.clone(), background.clone()))
             })
             .collect();
+        let of_command = |command: &Arc<dyn CommandEntry>| {
+            Some(((**command).type_id(), containers.get(command.category())?.clone()))
+        };
+        let by_command = self.commands.values().filter_map(of_command).collect();
         let idle_after = options.idle_after;
         let Environment { ids, clock } = world;
         let handlers = Handlers::start(&self.handlers, &store, &clock, &self.errors);
-        let inner = Arc::new(Inner { app: self, store, options, ids, containers, handlers, background });
+        let inner =
+            Arc::new(Inner { app: self, store, options, ids, containers, by_command, handlers, background });
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
     }

@@ -61,7 +61,8 @@ impl<A: Aggregate> Container<A> {
                 Ok(Stored::Answered(receipt(instance, events, appended.position, order)))
             }
             Outcome::WrittenBefore(appended) => {
-                let answer = self.answer_written_before(instance, end_of(&appended)?, order).await;
+                // Boxed, because it is rare, and every command would have to carry the room for it.
+                let answer = Box::pin(self.answer_written_before(instance, end_of(&appended)?, order)).await;
                 // The command took effect, and perhaps by this sending: not the time to say *not written*.
                 Ok(Stored::Answered(answer.map_err(|error| unknown(order, Box::new(error)))?))
             }
