@@ -5,9 +5,14 @@
 //! ```
 //!
 //! `Break` shows what becomes of a defect in a domain: an answer of kind `internal`, nothing written, and
-//! the program goes on.
+//! the program goes on. The handler `teller` stops at the counter `unlucky`, as handlers may: with
+//! `--consistency strong` the sender is told so.
 
-use engine::prelude::*;
+use async_trait::async_trait;
+use engine::{
+    prelude::*,
+    runtime::listen::{Delivered, EventHandler, HandlerError, HandlerOptions},
+};
 
 /// Counts one further.
 #[derive(Command, Serialize, Deserialize)]
@@ -59,6 +64,26 @@ impl Decide<Break> for Counter {
     }
 }
 
+/// Hears of every counter, but for one.
+struct Teller;
+
+#[async_trait]
+impl EventHandler for Teller {
+    type Event = CounterEvent;
+
+    fn name(&self) -> &'static str {
+        "teller"
+    }
+
+    async fn handle(&self, event: &Delivered<CounterEvent>) -> Result<(), HandlerError> {
+        if event.stream.as_str() == "counter-unlucky" {
+            return Err(HandlerError::stop("this counter is unlucky"));
+        }
+        Ok(())
+    }
+}
+
 fn main() -> std::process::ExitCode {
-    engine_cli::run(App::new("counter").command::<Count>().command::<Break>())
+    let app = App::new("counter").command::<Count>().command::<Break>();
+    engine_cli::run(app.handler(Teller, HandlerOptions { strong: true, ..HandlerOptions::default() }))
 }

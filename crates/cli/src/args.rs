@@ -3,7 +3,7 @@
 mod usage;
 mod value;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{ExpectedRevision, command::nearest};
@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Streams(Streams),
     /// Check that everything in the store is whole
     Verify,
+    /// Write all events to a file, one line of JSON each
+    Export(Export),
+    /// Take events in from a file that `export` has written
+    Import(Import),
     /// Show what is registered: commands, aggregates, events
     Map(MapArgs),
     /// Explain a command of the domain or of this program
@@ -187,6 +191,23 @@ pub(crate) struct Streams {
     /// Only streams whose name begins like this; with `$`, streams of the system too
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
+}
+
+/// The arguments of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file, or `-` for stdout. An export that is there already is gone on with
+    pub(crate) file: PathBuf,
+}
+
+/// The arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file, or `-` for stdin. Events that are there already are passed over
+    pub(crate) file: PathBuf,
+    /// Put events at the end of their streams, whatever revisions the file says
+    #[arg(long)]
+    pub(crate) renumber: bool,
 }
 
 /// The arguments of `map`.

@@ -1,7 +1,10 @@
 //! What can be asked for: one file per command.
 
+mod export;
 mod help;
+mod import;
 mod map;
+mod progress;
 mod read;
 mod send;
 mod show;
@@ -18,6 +21,8 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Read(read) => read::run(read, world, output).await,
         Command::Streams(streams) => streams::run(streams, world, output).await,
         Command::Verify => verify::run(world, output).await,
+        Command::Export(export) => export::run(export, world, output).await,
+        Command::Import(import) => import::run(import, world, output).await,
         Command::Map(map) => map::run(map, world, output),
         Command::Help(help) => help::run(help, world, output),
     }

@@ -4,6 +4,32 @@ use std::process::ExitCode;
 
 use crate::signals::Signal;
 
+/// Every kind of error, and how a process ends that had only this to do. `docs/commands.md` has the same list.
+///
+/// The kind `stopped` is absent: which signal it was decides.
+const KINDS: [(&str, Exit); 20] = [
+    ("rejected", Exit::Refused),
+    ("conflict", Exit::Refused),
+    ("timeout", Exit::Refused),
+    ("not_yet_handled", Exit::Refused),
+    ("halted", Exit::Refused),
+    ("deleted", Exit::Refused),
+    ("not_found", Exit::Refused),
+    ("usage", Exit::Usage),
+    ("invalid", Exit::Usage),
+    ("unknown_command", Exit::Usage),
+    ("unknown_category", Exit::Usage),
+    ("unavailable", Exit::StoreFailed),
+    ("outcome_unknown", Exit::StoreFailed),
+    ("corrupt", Exit::StoreFailed),
+    ("unreadable", Exit::StoreFailed),
+    ("locked", Exit::StoreFailed),
+    ("wrong_version", Exit::StoreFailed),
+    ("cannot_open", Exit::StoreFailed),
+    ("unsupported", Exit::StoreFailed),
+    ("internal", Exit::StoreFailed),
+];
+
 /// The meaning of an exit code. Others rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -15,7 +41,7 @@ pub(crate) enum Exit {
     Usage,
     /// The store failed, or the program.
     StoreFailed,
-    /// A signal came before a single command was done.
+    /// A signal came before a single command was done, or before all lines of the input were.
     Stopped(Signal),
 }
 
@@ -32,13 +58,9 @@ impl Exit {
         }
     }
 
-    /// What an error of this kind means for the process.
+    /// What an error of this kind means for the process. A kind that nobody listed is a failure.
     pub(crate) fn of_kind(kind: &str) -> Self {
-        match kind {
-            "rejected" | "conflict" | "timeout" | "halted" | "deleted" | "not_found" => Exit::Refused,
-            "unknown_command" | "unknown_category" | "invalid" | "usage" => Exit::Usage,
-            _ => Exit::StoreFailed,
-        }
+        KINDS.iter().find(|(listed, _)| *listed == kind).map_or(Exit::StoreFailed, |(_, exit)| *exit)
     }
 }
 
@@ -52,26 +74,47 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
+    /// The sources that give errors their kinds.
+    const SOURCES: [&str; 3] = [
+        include_str!("../../runtime/src/send_error.rs"),
+        include_str!("../../engine/src/stores.rs"),
+        include_str!("failure.rs"),
+    ];
+
+    /// The words that the code before the tests makes a kind: `=> "word"`, or the first argument of
+    /// `Failure::new`.
+    fn kinds_in(source: &str) -> impl Iterator<Item = &str> {
+        let code = source.split("#[cfg(test)]").next().unwrap_or(source);
+        let words = |before| code.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+        words("=> \"").chain(words("Failure::new(\""))
+    }
+
     #[test]
-    fn every_kind_of_error_has_the_exit_code_that_was_promised() {
-        let codes = |kinds: &[&str]| kinds.iter().map(|kind| Exit::of_kind(kind).code()).collect::<Vec<_>>();
-        assert_eq!(
-            codes(&["rejected", "conflict", "timeout", "halted", "deleted", "not_found"]),
-            [1; 6],
-            "refused by the domain, or not found"
-        );
-        assert_eq!(codes(&["unknown_command", "unknown_category", "invalid", "usage"]), [2; 4]);
-        assert_eq!(
-            codes(&[
-                "unavailable",
-                "outcome_unknown",
-                "corrupt",
-                "unreadable",
-                "locked",
-                "internal",
-                "unheard of"
-            ]),
-            [3; 7]
-        );
+    fn every_kind_that_the_engine_can_produce_is_listed() {
+        for (source, some) in SOURCES.into_iter().zip(["not_yet_handled", "wrong_version", "not_found"]) {
+            assert!(kinds_in(source).any(|kind| kind == some), "`{some}` is not found where it should be");
+            for kind in kinds_in(source).filter(|kind| *kind != "stopped") {
+                assert!(KINDS.iter().any(|(listed, _)| *listed == kind), "`{kind}` has no exit code");
+            }
+        }
+    }
+
+    #[test]
+    fn the_documented_table_is_this_list() {
+        let page = include_str!("../../../docs/commands.md");
+        for (kind, exit) in KINDS {
+            let row = format!("| {} |", exit.code());
+            let row = page.lines().find(|line| line.starts_with(&row)).unwrap();
+            assert!(row.contains(&format!("`{kind}`")), "`{kind}` is missing in: {row}");
+        }
+        let documented =
+            page.lines().filter(|line| ["| 1 |", "| 2 |", "| 3 |"].contains(&&line[..line.len().min(5)]));
+        let words: usize = documented.map(|row| row.matches('`').count() / 2).sum();
+        assert_eq!(words, KINDS.len(), "the page names each kind once, and no other");
+    }
+
+    #[test]
+    fn a_kind_that_nobody_listed_is_a_failure() {
+        assert_eq!(Exit::of_kind("unheard of"), Exit::StoreFailed);
     }
 }

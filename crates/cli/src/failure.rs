@@ -64,6 +64,12 @@ impl Failure {
         self
     }
 
+    /// Says what to do about damage.
+    fn of_damage(mut self) -> Self {
+        self.message.push_str("; keep a copy of the files, then restore a backup");
+        self.advising("`verify` lists what is damaged")
+    }
+
     /// How a process ends that had only this to do.
     pub(crate) fn exit(&self) -> Exit {
         Exit::of_kind(self.kind)
@@ -77,7 +83,7 @@ impl<R: Display> From<SendError<R>> for Failure {
             SendError::Invalid(fault) => Failure { field: fault.field, ..failure },
             SendError::UnknownCommand { .. } => failure.advising("`help` lists the commands"),
             SendError::UnknownCategory { .. } => failure.advising("`map` lists the aggregates"),
-            SendError::Corrupt(_) => failure.advising("`verify` lists what is damaged"),
+            SendError::Corrupt(_) => failure.of_damage(),
             _ => failure,
         }
     }
@@ -94,7 +100,8 @@ impl From<ReadError> for Failure {
             ReadError::Invalid(_) => "invalid",
             _ => "internal",
         };
-        Failure::new(kind, with_causes(&error))
+        let failure = Failure::new(kind, with_causes(&error));
+        if kind == "corrupt" { failure.of_damage() } else { failure }
     }
 }
 
@@ -125,7 +132,7 @@ impl From<OpenError> for Failure {
 }
 
 /// An error and its causes on one line, each only where it says something new.
-fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -21,7 +21,7 @@
 //! | 1 | refused by the domain, or not found; in a piped console: at least one line failed |
 //! | 2 | wrong usage |
 //! | 3 | the store failed |
-//! | 130, 143 | stopped by Ctrl-C or SIGTERM before a single command was done; a console ends with 0 or 1 |
+//! | 130, 143 | stopped by Ctrl-C or SIGTERM before a single command, or all of the piped input, was done |
 
 mod apps;
 mod args;

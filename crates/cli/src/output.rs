@@ -5,13 +5,16 @@ mod human_help;
 mod json;
 mod raw_json;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    path::Path,
+};
 
 use anstream::{AutoStream, ColorChoice};
 use engine::{
-    JsonEvent, JsonReceipt, Revision, StreamName,
+    JsonEvent, JsonReceipt, Position, Revision, StreamName,
     runtime::map::{CommandDescription, Map},
-    store::{RecordedEvent, StreamInfo, VerifyReport},
+    store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
@@ -36,6 +39,10 @@ pub(crate) enum Answer<'a> {
     Stream(&'a StreamInfo),
     /// The store was checked.
     Verified(&'a VerifyReport),
+    /// Events were written to a file, behind those that were there.
+    Exported { events: u64, after: Option<Position>, file: &'a Path },
+    /// Events were taken in from a file.
+    Imported(Imported),
     /// What is registered.
     Map(&'a Map, MapFormat),
     /// All commands in short.
@@ -127,6 +134,11 @@ impl Output {
         if self.json { Ok(()) } else { writeln!(self.out, "{remark}") }
     }
 
+    /// Where bytes go that are no answer.
+    pub(crate) fn raw(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
     /// Makes everything that was written visible.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
@@ -136,5 +148,10 @@ impl Output {
     pub(crate) fn complain(failure: &Failure) {
         // There is nobody left to tell that stderr is closed.
         let _ = human::write_failure(&mut anstream::stderr().lock(), failure);
+    }
+
+    /// Writes to stderr what is worth knowing although nothing failed.
+    pub(crate) fn warn(warning: &str) {
+        let _ = human::write_warning(&mut anstream::stderr().lock(), warning);
     }
 }

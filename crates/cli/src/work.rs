@@ -43,8 +43,8 @@ pub(crate) async fn carry_out(
 
 /// Closes the world: unhurried, but within [`GRACE`] once a signal has come.
 ///
-/// A failure is told but decides nothing: what was answered stands, and an exit code that denied it would
-/// invite a second try.
+/// What fails here is a warning and decides nothing: what was answered stands, and an exit code that denied it
+/// would invite a second try.
 pub(crate) async fn close(world: &World, signals: &mut Signals) {
     let closing = world.close();
     tokio::pin!(closing);
@@ -52,7 +52,7 @@ pub(crate) async fn close(world: &World, signals: &mut Signals) {
         result = &mut closing => result,
         _ = signals.next() => tokio::time::timeout(GRACE, closing).await.unwrap_or(Ok(())),
     };
-    if let Err(failure) = closed {
-        Output::complain(&failure);
+    if let Err(warning) = closed {
+        Output::warn(&warning);
     }
 }

@@ -11,7 +11,7 @@ use engine::{
 };
 use tokio::{sync::OnceCell, task::JoinSet};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 
 /// An application, and the store that it is meant to run over.
 pub(crate) struct World {
@@ -37,7 +37,19 @@ impl World {
         &self.url
     }
 
-    /// The store, opened.
+    /// Refuses a store that is not there yet: commands that only read do not make one of a mistyped name.
+    pub(crate) fn expect_store(&self) -> Result<(), Failure> {
+        if self.store.initialized() || engine::stores::exists(&self.url)? {
+            return Ok(());
+        }
+        let place = self.url.strip_prefix("file:").unwrap_or(&self.url);
+        let message = format!(
+            "there is no store at `{place}`: name another with --store, or make this one with `send`"
+        );
+        Err(Failure::not_found(message))
+    }
+
+    /// The store, opened, and made where there is none.
     pub(crate) async fn store(&self) -> Result<&Arc<dyn EventStore>, Failure> {
         self.store.get_or_try_init(async || Ok(engine::stores::open(&self.url).await?)).await
     }
@@ -70,11 +82,21 @@ impl World {
     }
 
     /// Finishes what goes on in the background and lets go of the store.
-    pub(crate) async fn close(&self) -> Result<(), Failure> {
-        match (self.bus.get(), self.store.get()) {
-            (Some(bus), _) => Ok(bus.close().await?),
-            (None, Some(store)) => Ok(store.close().await?),
+    ///
+    /// # Errors
+    /// A warning: nothing that was answered is lost.
+    pub(crate) async fn close(&self) -> Result<(), String> {
+        let closed = match (self.bus.get(), self.store.get()) {
+            (Some(bus), _) => bus.close().await,
+            (None, Some(store)) => store.close().await,
             (None, None) => Ok(()),
-        }
+        };
+        closed.map_err(|error| {
+            let error = with_causes(&error);
+            // Each layer that hands the error on says the same words again.
+            let words = "the store cannot write: ";
+            let fault = error.rsplit_once(words).map_or(error.as_str(), |(_, fault)| fault);
+            format!("{fault}; nothing that was answered is lost, but the next start takes longer")
+        })
     }
 }

@@ -63,3 +63,21 @@ fn a_single_command_that_panics_exits_with_three() {
     assert_eq!(output.status.code(), Some(3));
     assert!(output.stdout.is_empty());
 }
+
+#[test]
+fn a_command_whose_events_were_not_handled_says_that_it_took_effect_and_exits_with_one() {
+    let send = ["--json", "send", "Count", "--consistency", "strong"];
+    let lucky = counter().args(send).arg("id=sheep").output().unwrap();
+    assert_eq!(lucky.status.code(), Some(0), "{}", text(&lucky.stderr));
+    let output = counter().args(send).arg("id=unlucky").output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let error = &answer["error"];
+    assert_eq!(
+        (output.status.code(), error["kind"].as_str()),
+        (Some(1), Some("not_yet_handled")),
+        "{answer}"
+    );
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("`teller`") && message.contains("do not send it again"), "{message}");
+    assert!(text(&output.stderr).contains("error: the command took effect"), "{}", text(&output.stderr));
+}

@@ -41,19 +41,30 @@
 
 pub mod stores;
 
-pub use engine_macros::{Command, Event};
+pub use engine_macros::{Command, Event, Query};
 pub use engine_runtime as runtime;
 pub use engine_runtime::{
     App, Body, Bus, Consistency, Dispatch, Halt, IdGenerator, JsonEvent, JsonReceipt, JsonSendError,
     LoadError, Middleware, Receipt, RuntimeOptions, SendError, SendOptions, StartError, StateAt,
+    listen::{self, Delivered},
+    read_models::{
+        self, Answer, AnswerError, Beside, Listing, Projection, ProjectionOptions, QueryConsistency,
+        QueryError, QueryOptions, RowKey, Rows,
+    },
 };
 pub use engine_store as store;
 pub use engine_store::EventStore;
 pub use engine_types::{
     Aggregate, Category, CausationId, Command, CommandId, CorrelationId, CurrentRevision, Decide, Event,
-    ExpectedRevision, Metadata, Multi, Position, RawEvent, Revision, StreamName, Upcasters, aggregate,
-    command, event, metadata, stream, testing, upcast,
+    ExpectedRevision, Metadata, Multi, Position, Query, RawEvent, Revision, StreamName, Upcasters, aggregate,
+    command, event, metadata, stream, upcast,
 };
+
+/// Tests of pure code as sentences.
+pub mod testing {
+    pub use engine_runtime::read_models::testing::*;
+    pub use engine_types::testing::*;
+}
 
 /// What the derive macros name. Not part of the public API.
 #[doc(hidden)]

@@ -1,7 +1,8 @@
-//! From configuration to a store: the one file that names them all.
+//! From configuration to a store and its read models: the one file that names them all.
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
+use engine_runtime::{App, Bus, Environment, StartError, read_models::ReadModels};
 use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
 
 /// Where events are kept when nothing is said.
@@ -80,7 +81,24 @@ impl OpenError {
     }
 }
 
-/// Opens the store of this name.
+/// Whether there is a store of this name, or something else where it would be; [`open`] makes one where there is
+/// nothing. Changes nothing.
+///
+/// # Errors
+/// [`OpenError::Url`].
+pub fn exists(url: &str) -> Result<bool, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(true),
+        StoreUrl::File(path) => match std::fs::read_dir(path) {
+            // The lock is there before anything else is.
+            Ok(entries) => Ok(entries.flatten().any(|entry| entry.file_name() != "lock")),
+            // Whatever else keeps it from being read is for `open` to tell.
+            Err(error) => Ok(error.kind() != std::io::ErrorKind::NotFound),
+        },
+    }
+}
+
+/// Opens the store of this name, and makes it where there is nothing.
 ///
 /// # Errors
 /// See [`OpenError`].
@@ -95,6 +113,43 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
         #[cfg(not(feature = "file"))]
         StoreUrl::File(_) => Err(no_files(url)),
     }
+}
+
+/// Where the read models of the store of this name are kept: those of `file:PATH` in SQLite in
+/// `PATH/read-models`, all others in memory.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
+    match url.parse()? {
+        #[cfg(feature = "sqlite")]
+        StoreUrl::File(path) => {
+            let folder = path.join("read-models");
+            Ok(ReadModels::Stored(Arc::new(engine_sqlite::SqliteRows::in_folder(folder))))
+        }
+        _ => Ok(ReadModels::Memory),
+    }
+}
+
+/// Opens the store of this name and runs an application over it, with its read models where they belong.
+///
+/// # Errors
+/// What keeps the store from being opened, and what keeps the application from being started.
+pub async fn start(app: App, url: &str) -> Result<Bus, RunError> {
+    let store = open(url).await?;
+    let world = Environment { read_models: read_models(url)?, ..Environment::default() };
+    Ok(app.start_in(store, world).await?)
+}
+
+/// Why an application does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The application cannot be started over it.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// Checks the store of this name without opening it for work, telling how far it has come.

@@ -42,6 +42,12 @@ fn main() {
     if wanted("read") {
         runtime.block_on(reads(directory.path()));
     }
+    // Takes minutes and gigabytes, so only by name.
+    if only == "size" {
+        let events =
+            std::env::var("ENGINE_LOG_BENCH_EVENTS").map_or(10_000_000, |text| text.parse().unwrap());
+        runtime.block_on(size(directory.path(), events));
+    }
 }
 
 fn report(what: &str, count: u64, took: Duration, floor: Option<f64>) -> f64 {
@@ -238,4 +244,54 @@ async fn read_tails(store: &LogStore, what: &str) {
         assert_eq!(store.read_stream(request).await.unwrap().events.len(), 1);
     }
     report(what, 100_000, begin.elapsed(), None);
+}
+
+/// Nothing grows with the size of the store: as many streams as events, and what they cost.
+async fn size(directory: &Path, events: u64) {
+    let path = directory.join("size");
+    let options = || {
+        let mut options = LogOptions::default();
+        options.remembered_ids = 100_000;
+        options
+    };
+    let store = LogStore::open(&path, options()).unwrap();
+    let payload = payload();
+    println!("{:<52} {} MiB", "memory of the process before", resident_mib());
+    let begin = Instant::now();
+    for first in (0..events).step_by(1_000) {
+        let part = |number: u64| engine_store::StreamAppend {
+            stream: StreamName::new(format!("account-{}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+                .unwrap(),
+            expected: ExpectedRevision::NoStream,
+            events: vec![event(&payload)],
+        };
+        store.append(AppendRequest::to_many((first..first + 1_000).map(part).collect())).await.unwrap();
+    }
+    report("events, each in a stream of its own", events, begin.elapsed(), None);
+    println!("{:<52} {} MiB", "memory of the process", resident_mib());
+    let begin = Instant::now();
+    store.close().await.unwrap();
+    println!("{:<52} {:?}", "close", begin.elapsed());
+    drop(store);
+    let begin = Instant::now();
+    let store = LogStore::open(&path, options()).unwrap();
+    println!("{:<52} {:?}", "open after a clean stop", begin.elapsed());
+    println!("{:<52} {} MiB", "memory of the process", resident_mib());
+    let begin = Instant::now();
+    let cold = 100_000;
+    for number in 0..cold {
+        let number = (number * 7_919_777 % events).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let stream = StreamName::new(format!("account-{number}")).unwrap();
+        assert_eq!(store.read_stream(ReadStream::forwards(stream)).await.unwrap().events.len(), 1);
+    }
+    report("cold streams at random, one event each", cold, begin.elapsed(), None);
+    println!("{:<52} {} MiB", "memory of the process", resident_mib());
+    read_all(&store, "scan of all events").await;
+    println!("{:<52} {} MiB", "memory of the process", resident_mib());
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1_024
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use engine_store::ReadError;
+use rustix::io::Errno;
 
 /// Why a directory could not be opened as a store, sorted by what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -44,10 +45,16 @@ pub enum OpenError {
         /// One of the things that are there.
         found: String,
     },
-    /// The directory cannot be written.
-    #[error(
-        "`{path}` cannot be written: give this user the right to write there, or mount it writable ({source})"
-    )]
+    /// The path leads to a file, or through one.
+    #[error("`{file}` is a file: name a directory, or a path that does not exist yet")]
+    NotADirectory {
+        /// What is no directory.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The directory cannot be written, or not by this user.
+    #[error("`{path}` cannot be used: {} ({source})", rights(source))]
     ReadOnly {
         /// The directory or file.
         path: PathBuf,
@@ -75,8 +82,8 @@ pub enum OpenError {
         /// What is wrong there.
         fault: String,
     },
-    /// The file system failed.
-    #[error("`{path}` cannot be used: {source}")]
+    /// The file system failed. The message says what to do in the common cases.
+    #[error("`{path}` cannot be used: {source}; {}", advice(source))]
     Io {
         /// The directory or file.
         path: PathBuf,
@@ -90,12 +97,51 @@ impl OpenError {
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                match path.ancestors().find(|place| place.is_file()) {
+                    Some(file) => OpenError::NotADirectory { file: file.to_owned(), source },
+                    None => OpenError::Io { path, source },
+                }
+            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 OpenError::ReadOnly { path, source }
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::DiskFull { path, source },
             _ => OpenError::Io { path, source },
         }
+    }
+}
+
+/// What to do where something may not be written.
+fn rights(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => "its file system cannot be written: mount it writable",
+        _ => "this user may not: give it the right to read and write there, and to enter what is above",
+    }
+}
+
+/// What to do where the file system failed.
+fn advice(source: &io::Error) -> &'static str {
+    match source.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => {
+            "this process has too many files open: raise the limit (`ulimit -n`), then open the store again"
+        }
+        Some(Errno::NFILE) => {
+            "the system has too many files open: close other programs or raise its limit, then open the store \
+             again"
+        }
+        Some(Errno::NOENT) => "check the name: nothing is there",
+        Some(Errno::NAMETOOLONG) => "name a directory with a shorter path",
+        Some(Errno::LOOP) => "a link on the way leads back to itself: name the directory itself",
+        Some(Errno::NOTDIR | Errno::EXIST) => "something on the way is no directory: name a directory",
+        Some(Errno::IO) => {
+            "the disk may be failing: copy the files to another disk, then open the store there or restore a \
+             backup"
+        }
+        Some(Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) => {
+            "the file system cannot do what a store needs: name a directory on a local file system"
+        }
+        _ => "mend that, then open the store again",
     }
 }
 

@@ -118,9 +118,9 @@ impl Index {
         }
     }
 
-    /// The events of a stream.
-    pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
-        self.ask(|memory| memory.stream(name), |disk| disk.stream(name))
+    /// The events of a stream, whose [`stream_hash`] is `hash`.
+    pub(crate) fn stream(&self, name: &str, hash: u64) -> Result<Option<Span>, Trouble> {
+        self.ask(|memory| memory.stream(name), |disk| disk.stream(name, hash))
     }
 
     /// The offsets of a stream's events. The revisions are within its span.
@@ -139,9 +139,9 @@ impl Index {
         self.ask(|memory| memory.offset(position), |disk| disk.offset(position))
     }
 
-    /// The newest of a document.
-    pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
-        self.ask(|memory| memory.document(key), |disk| disk.document(key))
+    /// The newest of a document, whose [`document_hash`] is `hash`.
+    pub(crate) fn document(&self, key: &str, hash: u64) -> Result<Option<DocumentEntry>, Trouble> {
+        self.ask(|memory| memory.document(key), |disk| disk.document(key, hash))
     }
 
     /// Which kinds of events may pass a filter.
@@ -189,6 +189,16 @@ impl Index {
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
         self.ask(|memory| memory.newest_ids(limit), |disk| disk.newest_ids(limit))
     }
+}
+
+/// The hash of the name of a stream, as the filters of all indexes know it.
+pub(crate) fn stream_hash(name: &str) -> u64 {
+    bloom::hash(bloom::Of::Stream, name)
+}
+
+/// The hash of the key of a document.
+pub(crate) fn document_hash(key: &str) -> u64 {
+    bloom::hash(bloom::Of::Document, key)
 }
 
 /// Shortens event ids to what an index keeps of them: the same id in another stream is another.

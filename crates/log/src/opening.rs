@@ -4,7 +4,7 @@ mod parts;
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -40,11 +40,15 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     for name in &found.unfinished {
         disk.remove(name).map_err(at)?;
     }
-    let mark = if found.is_clean { Some(read_mark(&*disk, store)?) } else { None };
+    let ending = read_ending(&*disk, &found, store)?;
+    if let Ending::Unmarked { fault } = &ending {
+        let file = disk.place().join(CLEAN);
+        warn!("`{}` is damaged ({fault}): the end of the log is checked without it", file.display());
+    }
     let segments = open_segments(&*disk, &found.segments, store)?;
     let pages = Arc::new(PageCache::new(options.cache_bytes));
-    let parts = parts::open(&disk, segments, mark.as_ref(), &pages)?;
-    if mark.is_some() {
+    let parts = parts::open(&disk, segments, &ending, &pages)?;
+    if found.is_clean {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
     assemble(disk, options, lock, pages, parts)
@@ -170,15 +174,32 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
     Ok(store)
 }
 
-pub(crate) fn read_mark(disk: &dyn Disk, store: Uuid) -> Result<CleanMark, OpenError> {
+/// What is known of the end of the log before it is looked at.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The store was not closed in order: something half written may stand there.
+    MayBeTorn,
+    /// The store was closed in order, and ended there.
+    Marked(CleanMark),
+    /// The store was closed in order, but where is not known: `clean` is there, and damaged. It is removed
+    /// before anything is written, so that nothing half written can stand at the end.
+    Unmarked {
+        /// What is wrong with `clean`.
+        fault: String,
+    },
+}
+
+pub(crate) fn read_ending(disk: &dyn Disk, found: &Found, store: Uuid) -> Result<Ending, OpenError> {
+    if !found.is_clean {
+        return Ok(Ending::MayBeTorn);
+    }
     let path = disk.place().join(CLEAN);
     let bytes = disk::read_small(disk, CLEAN).map_err(|error| OpenError::io(&path, error))?;
-    let mark = CleanMark::decode(&bytes, &path)?;
-    if mark.store == store {
-        Ok(mark)
-    } else {
-        let fault = "the file belongs to another store".to_owned();
-        Err(OpenError::Corrupt { file: path, offset: 0, fault })
+    match CleanMark::decode(&bytes, &path) {
+        Ok(mark) if mark.store == store => Ok(Ending::Marked(mark)),
+        Ok(_) => Ok(Ending::Unmarked { fault: "the file belongs to another store".to_owned() }),
+        Err(OpenError::Corrupt { fault, .. }) => Ok(Ending::Unmarked { fault }),
+        Err(error) => Err(error),
     }
 }
 

@@ -28,7 +28,8 @@ pub struct LogOptions {
     /// So many of the newest event ids are remembered to recognise an append that is repeated with
     /// `ExpectedRevision::Any`: 1,000,000. An exact expectation recognises all events for ever.
     pub remembered_ids: usize,
-    /// So many bytes of index files are held in memory: 64 MiB.
+    /// So many bytes of index files are held in memory: 64 MiB of pages that are used, and as much again of
+    /// filters that tell which segments do not know a stream.
     pub cache_bytes: usize,
     /// Of so many streams it is held in memory where their newest events are: 100,000.
     pub cached_streams: usize,

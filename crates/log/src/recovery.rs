@@ -76,6 +76,16 @@ pub(crate) fn check_mark(segment: &Segment, mark: &CleanMark) -> Result<(), Open
     Err(OpenError::Corrupt { file: segment.path.clone(), offset: length.min(mark.length), fault })
 }
 
+/// Checks that the segment is as long as its index file says: that was written when all of it was on disk.
+pub(crate) fn check_covered(segment: &Segment, covered: u64) -> Result<(), Trouble> {
+    let length = segment.len()?;
+    if covered <= length {
+        return Ok(());
+    }
+    let fault = format!("the segment is cut off here, its index tells that it went on to offset {covered}");
+    Err(Trouble::damage(&segment.path, length, fault))
+}
+
 /// Finds the end of the last segment, cuts what was half written, and makes the rest durable.
 pub(crate) fn recover(segment: &Segment, index: MemoryIndex) -> Result<MemoryIndex, OpenError> {
     let (first_position, begin) = (index.first_position, index.end());

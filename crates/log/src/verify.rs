@@ -11,8 +11,9 @@ use engine_store::{ReadError, VerifyProgress, VerifyReport};
 use crate::{
     disk::{Directory, Disk, Lock, Mode},
     error::{OpenError, Trouble},
-    opening::{self, Found},
+    opening::{self, Ending, Found},
     segment::Segment,
+    store_file::CLEAN,
     view::{Part, View},
 };
 use check::{Check, End};
@@ -42,7 +43,10 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
     let _lock = opening::lock(disk, Lock::Shared)?;
     let mut check = Check::new(progress);
     let Some(store) = check.or_fault(opening::read_store(disk))? else { return Ok(check.report()) };
-    let mark = if found.is_clean { check.or_fault(opening::read_mark(disk, store))? } else { None };
+    let ending = opening::read_ending(disk, &found, store)?;
+    if let Ending::Unmarked { fault } = &ending {
+        check.damaged_mark(&disk.place().join(CLEAN), fault);
+    }
     let mut segments = VecDeque::new();
     for name in &found.segments {
         let opened = Segment::open(disk, name, Mode::Read, store);
@@ -55,10 +59,11 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
     for (number, segment) in segments.iter().enumerate() {
         check.follows(segment, number as u64, previous);
         previous = segment.len()?;
-        let end = match &mark {
+        let end = match &ending {
             _ if number + 1 < segments.len() => End::At(previous),
-            None => End::MayBeTorn(previous),
-            Some(mark) => {
+            Ending::MayBeTorn => End::MayBeTorn(previous),
+            Ending::Unmarked { .. } => End::At(previous),
+            Ending::Marked(mark) => {
                 check.or_fault(crate::recovery::check_mark(segment, mark))?;
                 End::At(mark.length.min(previous))
             }
@@ -91,7 +96,7 @@ pub(crate) async fn verify_view(
         let ends: Vec<_> = ends.into_iter().map(|part| (part.segment.clone(), part.index.end())).collect();
         check.total = ends.iter().map(|(_, end)| end).sum();
         for (segment, end) in ends {
-            check.segment(&*disk, &segment, End::At(end))?;
+            check.segment(&*disk, &segment, End::Published(end))?;
         }
         Ok(check.report())
     });

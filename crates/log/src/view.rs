@@ -6,11 +6,15 @@ use std::{ops::Range, sync::Arc};
 
 use engine_store::{Document, StreamMetadata, concurrency::StreamState};
 use engine_types::{CurrentRevision, Revision, StreamName};
-use quick_cache::sync::Cache;
+use foldhash::fast::RandomState;
+use quick_cache::{
+    UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::{
     error::Trouble,
-    index::{DocumentEntry, Index, Span},
+    index::{DocumentEntry, Index, Span, document_hash, stream_hash},
     segment::Segment,
 };
 
@@ -44,9 +48,12 @@ pub(crate) struct View {
     pub facts: Arc<Facts>,
 }
 
+/// That so many parts do not know a stream is found out faster than it is remembered.
+const FEW: usize = 64;
+
 /// Where the newest events of streams are in the parts that are not written any more: bounded in memory.
 #[derive(Debug)]
-pub(crate) struct Facts(Cache<Box<str>, Fact>);
+pub(crate) struct Facts(Cache<Box<str>, Fact, UnitWeighter, RandomState>);
 
 /// What was found in the first `parts` parts.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +64,9 @@ struct Fact {
 
 impl Facts {
     pub(crate) fn new(streams: usize) -> Self {
-        Facts(Cache::new(streams.max(16)))
+        let count = streams.max(16);
+        let random = RandomState::default();
+        Facts(Cache::with(count, count as u64, UnitWeighter, random, DefaultLifecycle::default()))
     }
 }
 
@@ -131,7 +140,8 @@ impl View {
         if finished == 0 {
             return Ok(None);
         }
-        let known = self.facts.0.get(name);
+        // A later view may have found out more, which is not to be seen in this one.
+        let known = self.facts.0.get(name).filter(|known| known.parts <= finished);
         if let Some(known) = known.filter(|known| known.parts == finished) {
             return Ok(known.newest);
         }
@@ -140,14 +150,17 @@ impl View {
             Some(found) => Some(found),
             None => known.and_then(|known| known.newest),
         };
-        self.facts.0.insert(name.into(), Fact { parts: finished, newest });
+        if newest.is_some() || finished > FEW {
+            self.facts.0.insert(name.into(), Fact { parts: finished, newest });
+        }
         Ok(newest)
     }
 
     /// The newest events of a stream in some parts.
     fn newest_in(&self, parts: Range<usize>, name: &str) -> Result<Newest, Trouble> {
+        let hash = stream_hash(name);
         for part in parts.rev() {
-            if let Some(span) = self.parts[part].index.stream(name)? {
+            if let Some(span) = self.parts[part].index.stream(name, hash)? {
                 return Ok(Some((part, span)));
             }
         }
@@ -198,8 +211,9 @@ impl View {
 
     /// The newest of a document, and the part where it stands.
     pub(crate) fn document_entry(&self, key: &str) -> Result<Option<(usize, DocumentEntry)>, Trouble> {
+        let hash = document_hash(key);
         for (number, part) in self.parts.iter().enumerate().rev() {
-            if let Some(entry) = part.index.document(key)? {
+            if let Some(entry) = part.index.document(key, hash)? {
                 return Ok((!entry.removed).then_some((number, entry)));
             }
         }

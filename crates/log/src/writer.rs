@@ -6,12 +6,14 @@
 
 mod answer;
 mod batch;
+mod commit;
+mod known;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod recent;
 pub(crate) mod tail;
 
-use std::{collections::VecDeque, io, sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use engine_store::{AppendError, Durability};
 use tokio::sync::watch;
@@ -26,10 +28,12 @@ use crate::{
 };
 use answer::{Answer, Failure};
 use batch::Batch;
-use plan::{Known, Plan};
+use commit::lost;
+use known::Known;
+use plan::Plan;
 use queue::{Drained, Job, Queue};
 use recent::RecentIds;
-use tail::{Tail, WriteFailure};
+use tail::Tail;
 
 /// The writer and all that only it may touch.
 #[derive(Debug)]
@@ -185,7 +189,8 @@ impl Writer {
         }
         let writes = std::mem::take(&mut plan.writes);
         let first = batch.next_position();
-        batch.write(writes, self.shared.options.clock.now());
+        let created = plan.created.unwrap_or_else(|| self.shared.options.clock.now());
+        batch.write(writes, created);
         Ok(plan.answer(first))
     }
 
@@ -239,89 +244,4 @@ impl Writer {
         self.sealer.seal(finished);
         Ok(())
     }
-
-    /// Writes, syncs, publishes and answers.
-    fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
-        let answers = std::mem::take(&mut batch.answers);
-        let result = self.make_durable(&batch);
-        if result.is_ok() && !batch.frames.is_empty() {
-            self.shared.publish(|index| batch.publish(index));
-            if !batch.entries.is_empty() {
-                self.wake.send_modify(|count| *count += 1);
-            }
-        }
-        for answer in answers {
-            answer.send(result.as_ref().err());
-        }
-        // Nobody waits for this: the next decision is made by this thread too.
-        if result.is_ok() {
-            batch.entries.iter().for_each(|entry| self.recent.add(entry.id));
-        }
-        self.keep_buffer(batch.frames);
-        result
-    }
-
-    /// Keeps the buffer for the next batch, unless an uncommon batch made it large.
-    fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= 2 * self.shared.options.batch_bytes {
-            buffer.clear();
-            self.buffer = buffer;
-        }
-    }
-
-    fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {
-        if self.poison.is_some() {
-            // All that is in the batch has been refused already, and a failed sync is not tried again.
-            return Ok(());
-        }
-        if !batch.frames.is_empty() {
-            self.tail.write(&batch.frames).map_err(|failure| self.not_written(failure))?;
-        }
-        if batch.wants_sync && self.tail.is_dirty() {
-            self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
-        }
-        self.dirty_since =
-            if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };
-        Ok(())
-    }
-
-    /// What a failed write means: a full disk may have room again, all else needs a recovery.
-    fn not_written(&mut self, failure: WriteFailure) -> Failure {
-        match failure {
-            WriteFailure::Undone(error) if error.kind() == io::ErrorKind::StorageFull => {
-                Failure::NotWritten("the disk is full: make room, then try again".into())
-            }
-            WriteFailure::Undone(error) => {
-                let why = lost(&error);
-                self.poison_with(&why);
-                Failure::NotWritten(why.into())
-            }
-            WriteFailure::Unknown(error) => self.poison_with(&lost(&error)),
-        }
-    }
-
-    fn sync_buffered(&mut self) {
-        self.dirty_since = None;
-        if self.poison.is_none()
-            && self.tail.is_dirty()
-            && let Err(error) = self.tail.sync()
-        {
-            self.poison_with(&lost(&error));
-        }
-    }
-
-    /// Refuses all writes from now on.
-    fn poison_with(&mut self, why: &str) -> Failure {
-        tracing::error!("{why}");
-        let why: Arc<str> = why.into();
-        self.poison = Some(why.clone());
-        self.dirty_since = None;
-        Failure::Unknown(why)
-    }
-}
-
-fn lost(error: &io::Error) -> String {
-    format!(
-        "the disk failed ({error}); nothing more is written until the store is opened again, which recovers it"
-    )
 }

@@ -26,8 +26,11 @@ fn store_files(start: u64, closed: bool) -> (Files, Seen) {
             let _answer = wait(call.make(&store));
         }
     }
-    let last = AppendRequest::to(stream("last-1"), ExpectedRevision::Any, vec![kit::event(&mut random)]);
-    wait(store.append(last)).unwrap();
+    // The second of the last two proves that all before it had been on disk.
+    for _ in 0..2 {
+        let last = AppendRequest::to(stream("last-1"), ExpectedRevision::Any, vec![kit::event(&mut random)]);
+        wait(store.append(last)).unwrap();
+    }
     let seen = wait(kit::seen(&store));
     if closed {
         wait(store.close()).unwrap();
@@ -190,6 +193,33 @@ fn a_torn_end_is_cut_at_any_length() {
 }
 
 #[test]
+fn what_lies_behind_a_torn_place_does_not_come_back_later() {
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    let append = |store: &LogStore, seed: u64| {
+        let event =
+            engine_store::NewEvent { data: vec![0; 100].into(), ..kit::event(&mut Random::seeded(seed)) };
+        let event =
+            engine_store::NewEvent { event_type: "Same".into(), metadata: bytes::Bytes::new(), ..event };
+        let mut request = AppendRequest::to(stream("account-1"), ExpectedRevision::Any, vec![event]);
+        request.durability = engine_store::Durability::Buffered;
+        wait(store.append(request)).unwrap();
+    };
+    (1..=3).for_each(|seed| append(&store, seed));
+    // The second of three appends did not reach the disk, the third did.
+    let mut files = disk.files();
+    let (name, frames) = last_segment(&files);
+    files.get_mut(&name).unwrap()[frames[1]..frames[2]].fill(0);
+    let disk = SimDisk::holding(files);
+    let store = open(&disk).unwrap();
+    assert_eq!(wait(store.head()).unwrap().unwrap().0, 0);
+    append(&store, 4);
+    // The fourth takes the place of the second, in front of the third.
+    let left = open(&SimDisk::holding(disk.files())).unwrap();
+    assert_eq!(wait(left.head()).unwrap().unwrap().0, 1);
+}
+
+#[test]
 fn damage_before_what_was_synced_is_refused_and_nothing_is_changed() {
     let mut files = three_appends();
     let (name, frames) = last_segment(&files);
@@ -234,6 +264,81 @@ fn a_missing_or_damaged_index_is_built_again() {
             wait(store.close()).unwrap();
             assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
         }
+    }
+}
+
+/// What may have become of `clean`.
+fn damaged_marks(whole: &[u8]) -> Vec<Vec<u8>> {
+    let (other, _) = store_files(9, true);
+    let mut flipped = whole.to_vec();
+    flipped[41] ^= 1;
+    vec![Vec::new(), whole[..40].to_vec(), vec![0; 64], flipped, other["clean"].clone()]
+}
+
+#[test]
+fn a_damaged_mark_of_closing_costs_nothing_but_time() {
+    let (files, seen) = store_files(1, true);
+    for mark in damaged_marks(&files["clean"]) {
+        for with_indexes in [true, false] {
+            let mut files = files.clone();
+            files.insert("clean".to_owned(), mark.clone());
+            files.retain(|name, _| with_indexes || !is(name, "idx"));
+            let disk = SimDisk::holding(files);
+            let report = verify_on(&disk, &|_| {}).unwrap();
+            assert_eq!((report.events, report.faults.len()), (seen.events.len() as u64, 1));
+            assert!(report.faults[0].fault.contains("nothing is lost"), "{:?}", report.faults);
+            let store = open(&disk).unwrap();
+            assert!(!disk.files().contains_key("clean"));
+            assert_eq!(wait(kit::seen(&store)), seen);
+            wait(store.close()).unwrap();
+            assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+        }
+    }
+}
+
+#[test]
+fn behind_a_damaged_mark_of_closing_a_cut_or_damaged_segment_is_still_refused() {
+    let (files, _) = store_files(1, true);
+    let (segment, frames) = last_segment(&files);
+    let last = *frames.last().unwrap();
+    for mark in damaged_marks(&files["clean"]) {
+        let mut cut = files.clone();
+        cut.insert("clean".to_owned(), mark.clone());
+        cut.get_mut(&segment).unwrap().truncate(last);
+        let mut torn = cut.clone();
+        torn.insert(segment.clone(), files[&segment][..last + 16].to_vec());
+        torn.retain(|name, _| !is(name, "idx"));
+        let mut flipped = files.clone();
+        flipped.insert("clean".to_owned(), mark);
+        flipped.get_mut(&segment).unwrap()[last + 70] ^= 1;
+        flipped.retain(|name, _| !is(name, "idx"));
+        for (damage, files) in [("cut", cut), ("torn", torn), ("flipped", flipped)] {
+            let disk = SimDisk::holding(files);
+            let error = open(&disk).map(drop).unwrap_err();
+            assert!(
+                matches!(&error, OpenError::Corrupt { file, .. } if file.ends_with(&segment)),
+                "{damage}: {error}"
+            );
+            assert!(disk.files().contains_key("clean"), "{damage}: a damaged store was changed");
+            assert!(verify_on(&disk, &|_| {}).unwrap().faults.len() > 1, "{damage}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_shorter_than_its_mark_or_its_index_says_is_refused() {
+    let (files, _) = store_files(1, true);
+    let (segment, frames) = last_segment(&files);
+    for closed in [true, false] {
+        let mut files = files.clone();
+        files.get_mut(&segment).unwrap().truncate(*frames.last().unwrap());
+        files.retain(|name, _| closed || name != "clean");
+        let disk = SimDisk::holding(files.clone());
+        let error = open(&disk).map(drop).unwrap_err();
+        assert!(matches!(&error, OpenError::Corrupt { file, .. } if file.ends_with(&segment)), "{error}");
+        assert!(without_indexes(&disk) == without_indexes(&SimDisk::holding(files)));
+        let faults = verify_on(&disk, &|_| {}).unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.place.contains(&segment)), "{faults:?}");
     }
 }
 

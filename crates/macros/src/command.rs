@@ -21,7 +21,7 @@ use options::Options;
 pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
     let mut errors = Errors::default();
     let container = SerdeAttributes::of(&input.attrs);
-    let fields = errors.take(named_fields(input, &container));
+    let fields = errors.take(named_fields("command", input, &container));
     let options = errors.take(Options::of(input));
     errors.finish()?;
     let (Some(fields), Some(options)) = (fields, options) else {
@@ -45,8 +45,7 @@ fn implementation(
     let name = name.as_ref().map_or_else(|| ident.unraw().to_string(), syn::LitStr::value);
     let (doc, id_name) = (doc(&input.attrs), &id.name);
     let listed = fields.iter().filter(|field| field.is_listed()).map(|field| field.constant(krate));
-    let closed = !container.has(&["from", "try_from", "tag"])
-        && fields.iter().all(|field| !field.serde.has(&["flatten", "alias"]));
+    let closed = is_closed(container, fields);
     let aggregate_id = aggregate_id(id, krate);
     quote! {
         #[automatically_derived]
@@ -86,23 +85,31 @@ fn handled(ident: &Ident, options: &Options) -> TokenStream {
     quote! { const _: fn() = #proof; }
 }
 
-fn named_fields<'a>(
+/// Whether the list of fields is complete.
+pub(crate) fn is_closed(container: &SerdeAttributes, fields: &[CommandField<'_>]) -> bool {
+    !container.has(&["from", "try_from", "tag"])
+        && fields.iter().all(|field| !field.serde.has(&["flatten", "alias"]))
+}
+
+/// The fields of a command or of a query, as `what` says.
+pub(crate) fn named_fields<'a>(
+    what: &str,
     input: &'a DeriveInput,
     container: &SerdeAttributes,
 ) -> syn::Result<Vec<CommandField<'a>>> {
-    let refuse = |fault: &str| Err(syn::Error::new_spanned(&input.ident, fault));
+    let refuse = |fault: String| Err(syn::Error::new_spanned(&input.ident, fault));
     let Data::Struct(data) = &input.data else {
-        return refuse("a command is a struct with named fields: write one struct per command");
+        return refuse(format!("a {what} is a struct with named fields: write one struct per {what}"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return refuse("a command is a struct with named fields: give each field a name");
+        return refuse(format!("a {what} is a struct with named fields: give each field a name"));
     };
     if !input.generics.params.is_empty() {
-        let fault = "a command has no generic parameters: its name stands for one type";
+        let fault = format!("a {what} has no generic parameters: its name stands for one type");
         return Err(syn::Error::new_spanned(&input.generics, fault));
     }
     if container.has(&["transparent"]) {
-        return refuse("a command is a JSON object of its fields: remove `#[serde(transparent)]`");
+        return refuse(format!("a {what} is a JSON object of its fields: remove `#[serde(transparent)]`"));
     }
     Ok(fields.named.iter().filter_map(|field| CommandField::of(field, container)).collect())
 }

@@ -9,6 +9,7 @@ mod doc;
 mod errors;
 mod event;
 mod nearest;
+mod query;
 mod rust_type;
 mod serde_attributes;
 
@@ -56,6 +57,34 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_command(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     command::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `Query` for a struct with named fields.
+///
+/// ```
+/// # use {engine_macros::Query, engine_types::{self as engine, Query as _}, serde::{Deserialize, Serialize}};
+/// # struct Balances;
+/// /// The accounts with the most money.
+/// #[derive(Query, Serialize, Deserialize)]
+/// #[query(projection = Balances, crate = engine)]
+/// struct TopBalances {
+///     /// How many.
+///     limit: Option<usize>,
+/// }
+/// assert_eq!(TopBalances::NAME, "TopBalances");
+/// assert!(!TopBalances::FIELDS[0].required);
+/// ```
+///
+/// `#[query(…)]` takes
+/// - `projection = Balances`: the one projection whose rows answer this query.
+/// - `name = "balances"`: the stable name; by default the struct's own.
+/// - `crate = engine`: where the engine is found, if not under `::engine`.
+///
+/// Fields are as those of a command.
+#[proc_macro_derive(Query, attributes(query, serde))]
+pub fn derive_query(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    query::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Derives `Event` for an enum with one variant per event.

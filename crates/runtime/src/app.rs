@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, collections::BTreeMap, fmt, sync::Arc};
 
-use engine_types::{Aggregate, Category, Command, Decide};
+use engine_types::{Aggregate, Category, Command, Decide, Query};
 
 use crate::{
     Middleware,
@@ -12,6 +12,9 @@ use crate::{
         Registration,
     },
     options::RuntimeOptions,
+    read_models::{
+        Answer, Projection, ProjectionEntry, ProjectionOf, ProjectionOptions, QueryEntry, QueryOf,
+    },
 };
 
 /// A domain, described: its commands and their aggregates, its middleware, its bounds.
@@ -42,6 +45,8 @@ pub struct App {
     pub(crate) aggregates: BTreeMap<&'static str, Arc<dyn AggregateEntry>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) handlers: Vec<Arc<dyn Registered>>,
+    pub(crate) projections: Vec<Arc<dyn ProjectionEntry>>,
+    pub(crate) queries: BTreeMap<&'static str, Arc<dyn QueryEntry>>,
     pub(crate) errors: ErrorPolicy,
     pub(crate) options: RuntimeOptions,
     pub(crate) faults: Vec<String>,
@@ -56,6 +61,8 @@ impl App {
             aggregates: BTreeMap::new(),
             middleware: Vec::new(),
             handlers: Vec::new(),
+            projections: Vec::new(),
+            queries: BTreeMap::new(),
             errors: ErrorPolicy::default(),
             options: RuntimeOptions::default(),
             faults: Vec::new(),
@@ -117,21 +124,56 @@ impl App {
         self.listener(InBatches::new(handler), options)
     }
 
+    /// Adds a read model.
+    #[must_use]
+    pub fn projection<P: Projection>(mut self, options: ProjectionOptions) -> Self {
+        let projection = ProjectionOf::<P>::new(options);
+        if let Some(fault) = projection.fault() {
+            self.faults.push(format!("projection `{}`: {fault}", P::NAME));
+        }
+        self.check_listener_name(P::NAME);
+        self.projections.push(Arc::new(projection));
+        self
+    }
+
+    /// Adds a query, which a projection answers that is added too.
+    #[must_use]
+    pub fn query<Q>(mut self) -> Self
+    where
+        Q: Query,
+        Q::Projection: Answer<Q>,
+    {
+        let other = self.queries.insert(Q::NAME, Arc::new(QueryOf::<Q>::default()));
+        if other.is_some_and(|other| other.type_id() != TypeId::of::<Q>()) {
+            self.faults.push(format!(
+                "two queries are named `{}`: give one of them another `#[query(name = \"…\")]`",
+                Q::NAME
+            ));
+        }
+        self
+    }
+
     fn listener(mut self, listener: impl Listener, options: HandlerOptions) -> Self {
-        let name = listener.name();
-        if let Some(fault) = options.fault() {
+        let registration = Registration::new(listener, options);
+        let name = registration.name();
+        if let Some(fault) = registration.fault() {
             self.faults.push(format!("handler `{name}`: {fault}"));
         }
+        self.check_listener_name(name);
+        self.handlers.push(Arc::new(registration));
+        self
+    }
+
+    fn check_listener_name(&mut self, name: &str) {
         if !engine_types::Category::is_valid(&name.replace('-', "_")) {
             self.faults
                 .push(format!("a handler is named `{name}`: use 1 to 128 letters, digits, `-`, `_` and `.`"));
         }
-        if self.handlers.iter().any(|other| other.name() == name) {
+        let taken = self.handlers.iter().any(|other| other.name() == name)
+            || self.projections.iter().any(|other| other.name() == name);
+        if taken {
             self.faults.push(format!("two handlers are named `{name}`: their checkpoints would be the same"));
         }
-        let registration = Registration { listener: Arc::new(listener), options: Arc::new(options) };
-        self.handlers.push(Arc::new(registration));
-        self
     }
 
     /// Chooses what happens to events that cannot be handled, for handlers that do not choose themselves.

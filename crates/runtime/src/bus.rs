@@ -17,6 +17,7 @@ use crate::{
     listen::Handlers,
     map::Map,
     options::RuntimeOptions,
+    read_models::Projections,
     send_error::LoadError,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     /// By the type of each command that they answer.
     pub(crate) by_command: HashMap<TypeId, Arc<dyn AnyContainer>, FixedState>,
     pub(crate) handlers: Handlers,
+    pub(crate) projections: Projections,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }
@@ -154,6 +156,11 @@ impl Bus {
         &self.inner.handlers
     }
 
+    /// The read models: how they are doing, and building them anew.
+    pub fn projections(&self) -> &Projections {
+        &self.inner.projections
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.store
@@ -164,7 +171,10 @@ impl Bus {
     /// # Errors
     /// What the store could not make durable.
     pub async fn close(&self) -> Result<(), AppendError> {
+        self.inner.projections.cancel_all().await;
         self.inner.handlers.stop().await;
+        self.inner.projections.close().await;
+        self.inner.handlers.leave().await;
         self.inner.background.close();
         self.inner.background.wait().await;
         self.inner.store.close().await

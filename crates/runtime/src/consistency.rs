@@ -44,18 +44,16 @@ impl Bus {
         let first = last.0.saturating_sub(receipt.events.len() as u64 - 1);
         for name in names {
             for (position, event) in (first..).map(Position).zip(&receipt.events) {
-                let event_type = event.event_type().name;
-                let waiting =
-                    self.handlers().wait_for_event(name, receipt.stream.as_str(), event_type, position);
-                if tokio::time::timeout_at(started + limit, waiting).await.is_err() {
-                    return Err(SendError::NotYetHandled {
-                        handler: name.to_owned(),
-                        stream: receipt.stream.clone(),
-                        revision: receipt.revision,
-                        position,
-                        limit,
-                    });
-                }
+                let event = (receipt.stream.as_str(), event.event_type().name);
+                let handled =
+                    self.handlers().wait_for_event(name, event, position, (limit, started + limit)).await;
+                handled.map_err(|reason| SendError::NotYetHandled {
+                    handler: name.to_owned(),
+                    stream: receipt.stream.clone(),
+                    revision: receipt.revision,
+                    position,
+                    reason,
+                })?;
             }
         }
         Ok(())

@@ -21,6 +21,7 @@ pub mod map;
 pub mod middleware;
 pub mod options;
 mod panics;
+pub mod read_models;
 mod receipt;
 mod send;
 mod send_error;

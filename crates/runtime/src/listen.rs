@@ -8,10 +8,12 @@ mod handler;
 mod handlers;
 mod listener;
 mod options;
+pub mod ownership;
 mod partition;
 mod policy;
 mod progress;
-mod records;
+pub(crate) mod records;
+mod registered;
 mod retry;
 mod runner;
 mod status;
@@ -19,15 +21,16 @@ mod tracker;
 mod worker;
 
 pub use handler::{BatchError, BatchHandler, Delivered, EventHandler, HandlerError};
-pub use handlers::{HandlerReport, Handlers, HandlersError, ResetPreview};
+pub use handlers::{HandlerReport, Handlers, HandlersError, NotHandled, ResetPreview};
 pub use options::{HandlerOptions, StartFrom};
-pub use policy::{Action, ErrorPolicy, Finally};
+pub use policy::{Action, ErrorPolicy, Failure, Finally};
 pub use records::ParkedSequence;
 pub use retry::Scope;
 pub use status::HandlerState;
 
-pub(crate) use handlers::{Registered, Registration};
-pub(crate) use listener::{InBatches, Listener, OneByOne};
+pub(crate) use handlers::Start;
+pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, read, types_of};
+pub(crate) use registered::{Registered, Registration, both};
 
 tokio::task_local! {
     /// The handler on whose behalf a task runs.

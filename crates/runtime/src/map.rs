@@ -8,12 +8,16 @@ use serde::Serialize;
 use crate::App;
 
 /// What is registered in an application.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Map {
     /// The application's name.
     pub app: String,
     /// The aggregates, by category.
     pub aggregates: Vec<AggregateDescription>,
+    /// The event handlers, in the order in which they were added.
+    pub handlers: Vec<String>,
+    /// The read models, in the order in which they were added.
+    pub projections: Vec<ProjectionDescription>,
 }
 
 /// An aggregate, the commands that it answers, and the events that it emits.
@@ -42,6 +46,30 @@ pub struct CommandDescription {
     pub fields: &'static [Field],
 }
 
+/// A read model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProjectionDescription {
+    /// Its name.
+    pub name: &'static str,
+    /// The version of its functions.
+    pub version: u32,
+    /// The events that it hears.
+    pub events: Vec<&'static str>,
+    /// The queries that it answers, by name.
+    pub queries: Vec<QueryDescription>,
+}
+
+/// A query.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueryDescription {
+    /// The name it is asked under.
+    pub name: &'static str,
+    /// What it asks.
+    pub doc: &'static str,
+    /// Its fields.
+    pub fields: &'static [Field],
+}
+
 impl App {
     /// What is registered.
     pub fn map(&self) -> Map {
@@ -52,7 +80,19 @@ impl App {
                 ..aggregate.describe()
             }
         });
-        Map { app: self.name.clone(), aggregates: aggregates.collect() }
+        let projections = self.projections.iter().map(|projection| {
+            let queries = self.queries.values().filter(|query| query.projection().1 == projection.type_id());
+            ProjectionDescription {
+                queries: queries.map(|query| query.describe()).collect(),
+                ..projection.describe()
+            }
+        });
+        Map {
+            app: self.name.clone(),
+            aggregates: aggregates.collect(),
+            handlers: self.handlers.iter().map(|handler| handler.name().to_owned()).collect(),
+            projections: projections.collect(),
+        }
     }
 }
 
@@ -64,7 +104,20 @@ impl Map {
             .flat_map(|aggregate| aggregate.commands.iter().map(move |command| (aggregate.category, command)))
     }
 
-    /// The map as a Mermaid flowchart: commands into aggregates, events out of them.
+    /// All queries, with the name of the projection that answers them.
+    pub fn queries(&self) -> impl Iterator<Item = (&'static str, &QueryDescription)> {
+        self.projections
+            .iter()
+            .flat_map(|projection| projection.queries.iter().map(move |query| (projection.name, query)))
+    }
+
+    /// The names of everything that listens: event handlers and read models.
+    pub fn listeners(&self) -> impl Iterator<Item = &str> {
+        self.handlers.iter().map(String::as_str).chain(self.projections.iter().map(|it| it.name))
+    }
+
+    /// The map as a Mermaid flowchart: commands into aggregates, events out of them and into read models, and
+    /// queries out of these.
     ///
     /// Nodes are told apart by their place in the map, because names may hold what an identifier may not.
     pub fn to_mermaid(&self) -> String {
@@ -78,7 +131,26 @@ impl Map {
                 let _ = writeln!(text, "  a{place} --> a{place}e{index}>{}]", quoted(event.name));
             }
         }
+        for (place, projection) in self.projections.iter().enumerate() {
+            let _ = writeln!(text, "  p{place}[({})]", quoted(projection.name));
+            for event in &projection.events {
+                for (from, index) in self.emitters(event) {
+                    let _ = writeln!(text, "  a{from}e{index} --> p{place}");
+                }
+            }
+            for (index, query) in projection.queries.iter().enumerate() {
+                let _ = writeln!(text, "  p{place} --> p{place}q{index}([{}])", quoted(query.name));
+            }
+        }
         text
+    }
+
+    /// Where an event stands in the map: the place of its aggregate, and its own.
+    fn emitters(&self, name: &str) -> impl Iterator<Item = (usize, usize)> {
+        self.aggregates.iter().enumerate().flat_map(move |(place, aggregate)| {
+            let events = aggregate.events.iter().enumerate();
+            events.filter(move |(_, event)| event.name == name).map(move |(index, _)| (place, index))
+        })
     }
 }
 
@@ -89,10 +161,19 @@ fn quoted(name: &str) -> String {
 
 impl fmt::Display for CommandDescription {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields: Vec<_> =
-            self.fields.iter().map(|field| format!("{}: {}", field.name, field.rust_type)).collect();
-        write!(formatter, "{} {{ {} }}", self.name, fields.join(", "))
+        write!(formatter, "{} {{ {} }}", self.name, listed(self.fields))
     }
+}
+
+impl fmt::Display for QueryDescription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {{ {} }}", self.name, listed(self.fields))
+    }
+}
+
+fn listed(fields: &[Field]) -> String {
+    let fields: Vec<_> = fields.iter().map(|field| format!("{}: {}", field.name, field.rust_type)).collect();
+    fields.join(", ")
 }
 
 impl fmt::Display for Map {
@@ -108,6 +189,18 @@ impl fmt::Display for Map {
             }
             for event in aggregate.events {
                 writeln!(formatter, "  event    {} (version {})", event.name, event.version)?;
+            }
+        }
+        for handler in &self.handlers {
+            writeln!(formatter, "\nhandler {handler}")?;
+        }
+        for projection in &self.projections {
+            writeln!(formatter, "\nprojection {} (version {})", projection.name, projection.version)?;
+            for query in &projection.queries {
+                writeln!(formatter, "  query    {query}")?;
+            }
+            for event in &projection.events {
+                writeln!(formatter, "  hears    {event}")?;
             }
         }
         Ok(())

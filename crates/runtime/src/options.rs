@@ -18,7 +18,8 @@ pub struct RuntimeOptions {
     pub cached_instances: usize,
     /// How long an instance that is not used stays in memory. Default: 10 minutes.
     pub idle_after: Duration,
-    /// How many events of an instance are searched for a command id that was seen before. Default: 1,000.
+    /// How many commands of an instance are remembered with the place of their events. Default: 1,000. Older ones
+    /// are recognised too, by a fingerprint of 8 bytes each and a look into the stream.
     pub deduplication_window: usize,
     /// How many events are read at a time when an instance is loaded. Default: 1,000.
     pub load_page_events: usize,

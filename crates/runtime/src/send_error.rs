@@ -8,7 +8,7 @@ use engine_types::{
     event::DecodeError,
 };
 
-use crate::middleware::Halt;
+use crate::{listen::NotHandled, middleware::Halt};
 
 /// Why a command was not carried out. `R` is the domain's own refusal.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +72,8 @@ pub enum SendError<R> {
     /// The command took effect, but a handler did not handle its events in time. Do not send it again: read
     /// later, or look at the handler.
     #[error(
-        "the command took effect (stream `{stream}`, revision {revision}), but handler `{handler}` had not handled \
-         position {position} within {} ms: do not send it again",
-        .limit.as_millis()
+        "the command took effect (stream `{stream}`, revision {revision}), but handler `{handler}` has not handled \
+         position {position}: {reason}; do not send it again"
     )]
     NotYetHandled {
         /// The handler.
@@ -85,8 +84,8 @@ pub enum SendError<R> {
         revision: CurrentRevision,
         /// The position of the event that the handler has yet to handle.
         position: Position,
-        /// How long the sender waited.
-        limit: Duration,
+        /// Why it has not.
+        reason: NotHandled,
     },
     /// The instance was deleted for ever.
     #[error("stream `{0}` was deleted for ever and takes no more commands")]
@@ -176,8 +175,8 @@ impl<R> SendError<R> {
                 SendError::TooManyConflicts { stream, attempts }
             }
             SendError::Timeout { after, command_id } => SendError::Timeout { after, command_id },
-            SendError::NotYetHandled { handler, stream, revision, position, limit } => {
-                SendError::NotYetHandled { handler, stream, revision, position, limit }
+            SendError::NotYetHandled { handler, stream, revision, position, reason } => {
+                SendError::NotYetHandled { handler, stream, revision, position, reason }
             }
             SendError::Deleted(stream) => SendError::Deleted(stream),
             SendError::Unavailable(cause) => SendError::Unavailable(cause),

@@ -1,24 +1,50 @@
 //! Starting: the last look at an application before it runs, and at the store that it is to run on.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
-use engine_store::{Clock, EventStore, ReadError, SystemClock};
+use engine_store::{Clock, EventStore, ReadError, SystemClock, rows::RowError};
+use foldhash::fast::FixedState;
 use tokio_util::task::TaskTracker;
 
-use crate::{App, Bus, IdGenerator, RandomIds, bus::Inner, erased::CommandEntry, listen::Handlers};
+use crate::{
+    App, Bus, IdGenerator, RandomIds,
+    bus::Inner,
+    erased::{AggregateEntry, AnyContainer, CommandEntry},
+    listen::{
+        self, Handlers,
+        ownership::{Ownership, SoleOwner},
+    },
+    options::RuntimeOptions,
+    read_models::{Projections, ReadModels},
+};
 
-/// Where an application gets time and identities from. The default: the machine's clock, and random ids.
+/// The world that an application runs in. The default: the machine's clock, random ids, read models in memory,
+/// and no other process that works on the same handlers.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// Makes identities.
     pub ids: Arc<dyn IdGenerator>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Keeps the rows of read models.
+    pub read_models: ReadModels,
+    /// Divides the work of event handlers where several processes share the store.
+    pub ownership: Arc<dyn Ownership>,
 }
 
 impl Default for Environment {
     fn default() -> Self {
-        Environment { ids: Arc::new(RandomIds), clock: Arc::new(SystemClock) }
+        Environment {
+            ids: Arc::new(RandomIds),
+            clock: Arc::new(SystemClock),
+            read_models: ReadModels::default(),
+            ownership: Arc::new(SoleOwner),
+        }
     }
 }
 
@@ -48,6 +74,9 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] ReadError),
+    /// A read model cannot be opened.
+    #[error(transparent)]
+    ReadModel(#[from] RowError),
 }
 
 impl App {
@@ -69,24 +98,61 @@ impl App {
         self.check_store(&*store).await?;
         let options = Arc::new(self.options.clone());
         let background = TaskTracker::new();
-        let containers: HashMap<_, _> = self
-            .aggregates
-            .iter()
-            .map(|(category, entry)| {
-                (*category, entry.container(store.clone(), options.clone(), background.clone()))
-            })
-            .collect();
+        let containers = self.containers(&store, &options, &background);
+        let by_command = self.by_command(&containers);
+        let idle_after = options.idle_after;
+        let Environment { ids, clock, read_models, ownership } = world;
+        let mut listeners = self.handlers.clone();
+        let mut opened = BTreeMap::new();
+        for projection in &self.projections {
+            let found = projection.open(store.clone(), read_models.clone(), &self.errors).await?;
+            listeners.push(found.handler);
+            opened.insert(projection.name(), found.projection);
+        }
+        let start = listen::Start {
+            store: &store,
+            clock: &clock,
+            ownership: &ownership,
+            policy: &self.errors,
+            owner: if self.handlers.is_empty() { uuid::Uuid::nil() } else { ids.next() },
+        };
+        let handlers = Handlers::start(&listeners, &start);
+        let projections = Projections::new(handlers.clone(), opened);
+        let inner = Arc::new(Inner {
+            app: self,
+            store,
+            options,
+            ids,
+            containers,
+            by_command,
+            handlers,
+            projections,
+            background,
+        });
+        drop_idle_instances(&inner, idle_after);
+        Ok(Bus { inner })
+    }
+
+    fn containers(
+        &self,
+        store: &Arc<dyn EventStore>,
+        options: &Arc<RuntimeOptions>,
+        background: &TaskTracker,
+    ) -> HashMap<&'static str, Arc<dyn AnyContainer>> {
+        let container = |entry: &Arc<dyn AggregateEntry>| {
+            entry.container(store.clone(), options.clone(), background.clone())
+        };
+        self.aggregates.iter().map(|(category, entry)| (*category, container(entry))).collect()
+    }
+
+    fn by_command(
+        &self,
+        containers: &HashMap<&'static str, Arc<dyn AnyContainer>>,
+    ) -> HashMap<TypeId, Arc<dyn AnyContainer>, FixedState> {
         let of_command = |command: &Arc<dyn CommandEntry>| {
             Some(((**command).type_id(), containers.get(command.category())?.clone()))
         };
-        let by_command = self.commands.values().filter_map(of_command).collect();
-        let idle_after = options.idle_after;
-        let Environment { ids, clock } = world;
-        let handlers = Handlers::start(&self.handlers, &store, &clock, &self.errors);
-        let inner =
-            Arc::new(Inner { app: self, store, options, ids, containers, by_command, handlers, background });
-        drop_idle_instances(&inner, idle_after);
-        Ok(Bus { inner })
+        self.commands.values().filter_map(of_command).collect()
     }
 
     /// Checks what can be checked without a store.
@@ -111,6 +177,12 @@ impl App {
                 ));
             }
         }
+        for (name, query) in &self.queries {
+            let (projection, its_type) = query.projection();
+            if !self.projections.iter().any(|known| known.type_id() == its_type) {
+                faults.push(format!("query `{name}`: its projection `{projection}` is not added"));
+            }
+        }
         if faults.is_empty() { Ok(()) } else { Err(StartError::Faulty { app: self.name.clone(), faults }) }
     }
 
@@ -125,6 +197,14 @@ impl App {
                 (!aggregate.reads(&used.event_type)).then(|| format!("`{}` in `{category}`", used.event_type))
             })
             .collect();
+        let foreign: BTreeSet<_> = in_use
+            .iter()
+            .filter_map(|used| used.category.as_deref())
+            .filter(|category| !category.starts_with('$') && !self.aggregates.contains_key(category))
+            .collect();
+        if !foreign.is_empty() {
+            tracing::warn!(app = self.name, categories = ?foreign, "the store has events of categories that the application does not know");
+        }
         if types.is_empty() {
             Ok(())
         } else {

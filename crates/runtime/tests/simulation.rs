@@ -41,7 +41,7 @@ fn play(seed: u64) -> Vec<String> {
     })
 }
 
-fn seeds() -> Range<u64> {
+pub fn seeds() -> Range<u64> {
     let number = |name, otherwise| {
         std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number of seeds"))
     };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
-use crate::{BoxError, DocumentKey, NewEvent, stream_metadata};
+use crate::{BoxError, DocumentKey, NewEvent, Timestamp, stream_metadata};
 
 /// The largest event, in bytes of data and metadata together: 16 MiB, as in KurrentDB.
 pub const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -19,6 +19,9 @@ pub struct AppendRequest {
     pub streams: Vec<StreamAppend>,
     /// When the append counts as done.
     pub durability: Durability,
+    /// When the events were first accepted, where they come from another store. Absent for all others: the
+    /// store's clock tells. A store that cannot be told so keeps its own time.
+    pub created: Option<Timestamp>,
 }
 
 impl AppendRequest {
@@ -29,7 +32,7 @@ impl AppendRequest {
 
     /// An append to several streams.
     pub fn to_many(streams: Vec<StreamAppend>) -> Self {
-        AppendRequest { streams, durability: Durability::Synced }
+        AppendRequest { streams, durability: Durability::Synced, created: None }
     }
 
     /// Checks what can be checked without the store: sizes, names, no stream twice.

@@ -29,11 +29,13 @@ pub mod filter;
 pub mod maintenance;
 pub mod memory;
 pub mod read;
+pub mod rows;
 mod store;
 pub mod stream_metadata;
 pub mod subscribe;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+pub mod transfer;
 
 pub use append::{AppendError, AppendRequest, Appended, Durability, StreamAppend, StreamAppended};
 pub use catalog::{EventTypeCount, StreamInfo, StreamQuery, StreamsPage};

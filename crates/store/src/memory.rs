@@ -94,7 +94,7 @@ impl Inner {
     fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         request.check()?;
         // Read before the lock is taken: all writers wait for the lock.
-        let now = self.clock.now();
+        let now = request.created.unwrap_or_else(|| self.clock.now());
         let appended = self.write()?.append(request, now)?;
         if !appended.deduplicated && appended.position.is_some() {
             self.wake();

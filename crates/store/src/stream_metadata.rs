@@ -73,6 +73,11 @@ impl StreamMetadata {
         StreamMetadata { truncate_before: Some(last.next().0), ..self }
     }
 
+    /// Whether this metadata, set for a softly deleted stream that ends at `last`, would bring its old events back.
+    pub fn brings_back(&self, last: CurrentRevision) -> bool {
+        self.truncate_before.unwrap_or(0) < last.next().0
+    }
+
     /// The first revision that can be read as far as counts go, in a stream that ends at `last`.
     pub fn first_readable(&self, last: Revision) -> Revision {
         let by_count = self.max_count.map_or(0, |count| (last.0 + 1).saturating_sub(count));

@@ -48,8 +48,10 @@ pub mod aggregate;
 pub mod command;
 mod derived;
 pub mod event;
+pub mod form;
 pub mod metadata;
 pub mod multi;
+pub mod query;
 pub mod stream;
 pub mod testing;
 pub mod upcast;
@@ -59,6 +61,7 @@ pub use command::Command;
 pub use event::Event;
 pub use metadata::{CausationId, CommandId, CorrelationId, EventMetadata, Metadata};
 pub use multi::Multi;
+pub use query::Query;
 pub use stream::{Category, CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
 pub use upcast::{RawEvent, Upcasters};
 
@@ -66,7 +69,7 @@ pub use upcast::{RawEvent, Upcasters};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        Command, Event, Upcasters,
+        Command, Event, Query, Upcasters,
         command::{Field, FieldKind},
         derived::{assert_distinct, concat, count, handled, names, read, read_fields, read_object},
         event::{DecodeError, EventType},

@@ -56,21 +56,7 @@ impl Engine {
 
     /// One call with something on stdin.
     pub(crate) fn piped(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut child = pipes(&mut self.command(arguments));
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_owned();
-        // Beside the reading, or both sides would wait once the pipes are full.
-        let writer = std::thread::spawn(move || {
-            // A program that ends early does not read everything.
-            let _ = stdin.write_all(input.as_bytes());
-        });
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        ended(&mut self.command(arguments), input)
     }
 
     /// One call with `--json`: the exit code, and every line of stdout, which all must be JSON.
@@ -113,6 +99,25 @@ impl Ended {
     pub(crate) fn lines(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         self.stdout.lines().map(parse).collect()
+    }
+}
+
+/// Runs a command to its end, with something on stdin.
+pub(crate) fn ended(command: &mut Command, input: &str) -> Ended {
+    let mut child = pipes(command);
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // Beside the reading, or both sides would wait once the pipes are full.
+    let writer = std::thread::spawn(move || {
+        // A program that ends early does not read everything.
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test")]
 
 mod bad_input;
+mod failing_store;
 mod json;
 mod kit;
 mod reading;
 mod session;
 mod shutdown;
 mod terminal;
+mod transfer;
 mod usage;

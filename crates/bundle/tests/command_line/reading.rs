@@ -85,6 +85,43 @@ fn streams_are_listed_with_their_ends() {
 }
 
 #[test]
+fn reading_makes_no_store_of_a_mistyped_name() {
+    let engine = Engine::with_account();
+    std::fs::create_dir(engine.folder().join("empty")).unwrap();
+    for store in ["file:engine-date", "file:a/b/c", "file:empty"] {
+        for words in [
+            &["show", "account", "jsdf"][..],
+            &["read", "account-jsdf"],
+            &["read", "$all"],
+            &["read", "$all", "--follow"],
+            &["streams"],
+            &["verify"],
+            &["export", "copy.jsonl"],
+        ] {
+            let (code, answer) = engine.answer(&[&["--store", store], words].concat());
+            let error = &answer["error"];
+            assert_eq!((code, &error["kind"]), (Some(1), &json!("not_found")), "{store} {words:?}: {answer}");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(&format!("there is no store at `{}`", &store[5..])), "{message}");
+        }
+    }
+    let told = Engine::new().call(&["show", "account", "jsdf"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""));
+    assert!(told.stderr.starts_with("not found: there is no store at `./engine-data`"), "{}", told.stderr);
+    let is_there = |name: &str| engine.folder().join(name).exists();
+    assert!(!is_there("engine-date") && !is_there("a") && !is_there("copy.jsonl"), "nothing was made");
+    assert_eq!(std::fs::read_dir(engine.folder().join("empty")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_console_makes_the_store_and_reads_in_it() {
+    let engine = Engine::new();
+    let ended = engine.piped(&["--json"], "streams\nverify\nread $all\n");
+    assert_eq!((ended.code, ended.lines().len()), (Some(0), 1), "{ended:?}");
+    assert_eq!(engine.json(&["streams"]), (Some(0), vec![]));
+}
+
+#[test]
 fn the_map_has_three_forms() {
     let engine = Engine::new();
     let map = |arguments: &[&str]| {

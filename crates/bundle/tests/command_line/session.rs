@@ -48,6 +48,28 @@ fn a_piped_console_goes_on_after_a_failed_line_and_exits_with_one() {
 }
 
 #[test]
+fn lines_may_end_as_on_windows() {
+    let engine = Engine::new();
+    let lines =
+        ["send CreateAccount id=x", "", "send DepositMoney id=x amount=2", "show account x", "exit", "x"];
+    let ended = engine.piped(&["--json"], &lines.join("\r\n"));
+    assert_eq!((ended.code, ended.lines().len()), (Some(0), 3), "{ended:?}");
+    assert_eq!(ended.lines()[2]["stream"], "account-x");
+    let ended = engine.piped(&[], "show account x\r");
+    assert_eq!(ended.stdout.trim_end(), r#"{"status":"open","balance":2}"#, "{ended:?}");
+}
+
+#[test]
+fn a_quote_that_is_left_open_is_a_fault_of_its_own_line() {
+    let ended = Engine::new()
+        .piped(&["--store", "memory:"], "send CreateAccount '{\n\"id\": \"a\"}'\nsend CreateAccount id=b\n");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!((ended.code, lines.len()), (Some(1), 3), "{ended:?}");
+    assert!(lines[0].contains("a quote is not closed at the end of the line"), "{}", lines[0]);
+    assert!(lines[2].contains("account-b @0"), "{}", lines[2]);
+}
+
+#[test]
 fn nothing_behind_exit_is_read() {
     let ended = Engine::new().piped(&["--store", "memory:"], "exit\nsend CreateAccount id=a\n");
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));

@@ -16,6 +16,7 @@ fn the_store_comes_from_the_option_then_the_environment_then_the_default() {
     assert!(exists("file:there", &[]));
     assert!(!exists("file:there", &["--store", "memory:"]));
     assert!(!exists("", &[]), "nothing is the default");
+    assert_eq!(engine.call(&create).code, Some(0));
     assert!(engine.folder().join("engine-data").is_dir());
 }
 

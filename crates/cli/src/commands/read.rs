@@ -32,6 +32,7 @@ pub(super) async fn run(read: &Read, world: &World, output: &mut Output) -> Resu
             Failure::new("invalid", format!("stream `{name}`: {fault}")).of_field("stream")
         })?),
     };
+    world.expect_store()?;
     let store = &**world.store().await?;
     match source {
         source if read.follow => follow(source, read, store, output).await?,

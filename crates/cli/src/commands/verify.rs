@@ -1,7 +1,6 @@
 //! `verify`: whether everything in the store is whole.
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::progress;
 use crate::{
     failure::Trouble,
     output::{Answer, Output},
@@ -10,7 +9,8 @@ use crate::{
 
 /// Checks the store and lists each fault.
 pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Trouble> {
-    let bar = progress_bar();
+    world.expect_store()?;
+    let bar = progress::bar("verifying");
     let shown = bar.clone();
     let checked = world
         .verify(move |progress| {
@@ -23,11 +23,4 @@ pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Troubl
     output.answer(&Answer::Verified(&report))?;
     output.flush()?;
     if report.faults.is_empty() { Ok(()) } else { Err(Trouble::Damaged) }
-}
-
-/// A bar on stderr, which is nothing where stderr is no terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("verifying {wide_bar} {percent}% {eta}")
-        .expect("the template is a constant");
-    ProgressBar::new(0).with_style(style)
 }

@@ -179,7 +179,7 @@ mod tests {
             commands: vec![command("DepositMoney"), command("WithdrawMoney")],
             events: &[],
         };
-        Completion::new(Map { app: "bank".to_owned(), aggregates: vec![account] })
+        Completion::new(Map { app: "bank".to_owned(), aggregates: vec![account], ..Map::default() })
     }
 
     fn completed(line: &str) -> Vec<String> {

@@ -97,7 +97,10 @@ impl<'a> Prompt<'a> {
     /// Reads a line as the shell would: words, quotes, comments.
     fn parse(&mut self, text: &str) -> Result<Parsed, Failure> {
         let words = shell_words::split(text).map_err(|_| {
-            Failure::usage("a quote is not closed; to type one, write \\' or put it in \"…\"")
+            Failure::usage(
+                "a quote is not closed at the end of the line, and input that is piped in has one command a line; \
+                 to write a quote itself, write \\' or put it in \"…\"",
+            )
         })?;
         if words.is_empty() {
             return Ok(Parsed::Nothing);

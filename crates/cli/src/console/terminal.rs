@@ -93,8 +93,8 @@ fn leave_on_termination(runtime: &Runtime, world: Arc<World>, busy: Arc<Mutex<()
         let _idle = tokio::time::timeout(work::GRACE, busy.lock()).await;
         let closed = tokio::time::timeout(work::GRACE, world.close()).await;
         restore();
-        if let Ok(Err(failure)) = closed {
-            Output::complain(&failure);
+        if let Ok(Err(warning)) = closed {
+            Output::warn(&warning);
         }
         std::process::exit(i32::from(Exit::Done.code()));
     });

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Effects, Style as Ansi};
 use engine::{
     JsonReceipt, Revision, StreamName,
     runtime::map::Map,
-    store::{ContentType, RecordedEvent, VerifyReport},
+    store::{ContentType, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
 pub(super) const NAME: Ansi = Ansi::new().effects(Effects::BOLD);
 pub(super) const ASIDE: Ansi = Ansi::new().effects(Effects::DIMMED);
 const ERROR: Ansi = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const WARNING: Ansi = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const GOOD: Ansi = AnsiColor::Green.on_default();
 
 /// What depends on where the answer goes.
@@ -47,6 +48,18 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Event { event, in_all } => write_event(out, event, *in_all),
         Answer::Stream(info) => writeln!(out, "{}", place(info.stream.as_str(), Some(info.last))),
         Answer::Verified(report) => write_report(out, report),
+        Answer::Exported { events, after: None, file } => {
+            writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
+        }
+        Answer::Exported { events, after: Some(after), file } => {
+            writeln!(
+                out,
+                "exported {} to {}, after position {after}",
+                counted(*events, "event"),
+                file.display()
+            )
+        }
+        Answer::Imported(imported) => write_imported(out, imported),
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),
@@ -59,7 +72,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
 pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
     let word = match failure.kind {
         "not_found" => "not found",
-        kind if Exit::of_kind(kind) == Exit::Refused && kind != "timeout" => "refused",
+        // Nobody refused these: the command took effect, or may have.
+        "timeout" | "not_yet_handled" => "error",
+        kind if Exit::of_kind(kind) == Exit::Refused => "refused",
         _ => "error",
     };
     write!(out, "{ERROR}{word}:{ERROR:#} {}", printable(&failure.message))?;
@@ -70,9 +85,30 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
     }
 }
 
+/// Writes a warning as one line.
+pub(super) fn write_warning(out: &mut impl Write, warning: &str) -> io::Result<()> {
+    writeln!(out, "{WARNING}warning:{WARNING:#} {}", printable(warning))
+}
+
 /// How many there are, in words.
 pub(super) fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn write_imported(out: &mut impl Write, imported: &Imported) -> io::Result<()> {
+    let Imported { events, already_there, in_closed_streams } = *imported;
+    write!(out, "imported {}", counted(events, "event"))?;
+    if already_there > 0 {
+        write!(out, "; {} there already", counted(already_there, "event"))?;
+    }
+    if in_closed_streams > 0 {
+        write!(
+            out,
+            "; {} left out, of streams that are closed for ever",
+            counted(in_closed_streams, "event")
+        )?;
+    }
+    writeln!(out)
 }
 
 fn write_receipt(out: &mut impl Write, receipt: &JsonReceipt) -> io::Result<()> {

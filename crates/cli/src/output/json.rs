@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
     runtime::map::{CommandDescription, Map},
-    store::{ContentType, Fault, RecordedEvent, VerifyReport},
+    store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -82,6 +82,18 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         Answer::Event { event, .. } => line(out, &event_form(event)),
         Answer::Stream(info) => line(out, &json!({"stream": info.stream, "revision": info.last})),
         Answer::Verified(report) => line(out, &verified(report)),
+        Answer::Exported { events, after, file } => {
+            line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))
+        }
+        Answer::Imported(Imported { events, already_there, in_closed_streams }) => line(
+            out,
+            &json!({
+                "ok": true,
+                "events": events,
+                "already_there": already_there,
+                "in_closed_streams": in_closed_streams,
+            }),
+        ),
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Overview { map, .. } => {
             let commands: Vec<_> = map.commands().map(|(category, it)| command(category, it)).collect();

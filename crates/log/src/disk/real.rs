@@ -29,14 +29,7 @@ impl Disk for Directory {
     }
 
     fn create(&self) -> io::Result<()> {
-        if self.path.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.path)?;
-        match self.path.canonicalize()?.parent() {
-            Some(parent) => fs::File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        create_durably(&self.path, |directory| fs::File::open(directory)?.sync_all())
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -90,6 +83,26 @@ impl Disk for Directory {
             Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
         }
     }
+}
+
+/// Creates a directory, and those above it that are missing, so that no power cut takes a name of them back.
+fn create_durably(path: &Path, sync: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    // An empty directory may have been made by a start that ended before the names were durable.
+    if fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Ok(());
+    }
+    let missing = path.ancestors().take_while(|directory| !directory.is_dir()).count();
+    fs::create_dir_all(&path)?;
+    for (number, holder) in path.ancestors().skip(1).enumerate() {
+        // What holds only names that were there before is synced where this user may.
+        if let Err(error) = sync(holder)
+            && number < missing
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Writes into the lock file who holds it.
@@ -157,5 +170,63 @@ impl File for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// Creates a directory and answers which directories were synced.
+    fn synced(path: &Path) -> Vec<PathBuf> {
+        let synced = RefCell::new(Vec::new());
+        let sync = |directory: &Path| {
+            synced.borrow_mut().push(directory.to_owned());
+            Ok(())
+        };
+        create_durably(path, sync).unwrap();
+        assert!(path.is_dir());
+        synced.into_inner()
+    }
+
+    #[test]
+    fn every_directory_that_holds_a_new_name_is_synced() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let synced = synced(&root.join("a/b/c/d"));
+        for holder in ["a/b/c", "a/b", "a", ""] {
+            assert!(synced.contains(&root.join(holder)), "`{holder}` is not among {synced:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_directory_may_be_new_and_what_holds_it_is_synced() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b");
+        fs::create_dir_all(&path).unwrap();
+        let first = synced(&path);
+        assert!(
+            first.contains(&root.path().join("a")) && first.contains(&root.path().to_owned()),
+            "{first:?}"
+        );
+        fs::write(path.join("lock"), "").unwrap();
+        assert!(synced(&path).is_empty(), "what holds something was made durable before");
+    }
+
+    #[test]
+    fn a_new_name_that_cannot_be_made_durable_is_an_error_and_an_old_one_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let refuse = |refused: PathBuf| {
+            move |directory: &Path| {
+                if directory == refused { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+            }
+        };
+        let path = root.path().join("a/b");
+        create_durably(&path, refuse(root.path().to_owned())).unwrap_err();
+        fs::remove_dir_all(root.path().join("a")).unwrap();
+        create_durably(&path, refuse(root.path().parent().unwrap().to_owned())).unwrap();
     }
 }

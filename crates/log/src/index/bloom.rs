@@ -1,4 +1,4 @@
-//! What a part does not hold, told by one page: ten bits for each key, all of one key in the same page.
+//! What a part does not hold, told by one line of 64 bytes: 12 bits for each key, all of one key in one line.
 
 use super::{
     page::{PAYLOAD, PagedFile, Pages},
@@ -6,9 +6,14 @@ use super::{
 };
 use crate::{error::Trouble, units::index};
 
-const BITS: u64 = PAYLOAD as u64 * 8;
-const BITS_PER_KEY: u64 = 10;
-const PROBES: u64 = 7;
+/// The bytes of a line: what a processor fetches at once.
+const LINE: usize = 64;
+
+/// The bytes of a page that hold lines. No line straddles two pages.
+const LINES: usize = PAYLOAD / LINE * LINE;
+
+const BITS_PER_KEY: u64 = 12;
+const PROBES: u32 = 7;
 
 /// What the keys of streams and of documents are told apart by.
 #[derive(Debug, Clone, Copy)]
@@ -31,37 +36,74 @@ pub(crate) fn hash(of: Of, key: &str) -> u64 {
     hash ^ (hash >> 29)
 }
 
-/// Which page, and which bits in it.
-fn places(hash: u64, pages: u64) -> (u64, impl Iterator<Item = u64>) {
-    let page = ((hash >> 32) * pages) >> 32;
-    let first = hash & 0xFFFF_FFFF;
-    let step = (hash.rotate_left(17).wrapping_mul(0xA24B_AED4_963E_E407) >> 33) | 1;
-    (page, (0..PROBES).map(move |probe| (first + probe * step) % BITS))
+/// The offset of the line of a key, and its bits in it.
+fn place(hash: u64, lines: u64) -> (usize, impl Iterator<Item = usize>) {
+    let line = ((hash >> 32) * lines) >> 32;
+    let bits = hash.wrapping_mul(0xA24B_AED4_963E_E407);
+    (index(line) * LINE, (0..PROBES).map(move |probe| index(bits >> (probe * 9) & 511)))
 }
 
-/// Writes the pages for these keys.
+/// The lines for these keys.
+fn fill(keys: &[u64]) -> Vec<u8> {
+    let lines = (keys.len() as u64 * BITS_PER_KEY).div_ceil(LINE as u64 * 8);
+    let mut all = vec![0_u8; index(lines) * LINE];
+    for key in keys {
+        let (line, bits) = place(*key, lines);
+        bits.for_each(|bit| all[line + bit / 8] |= 1 << (bit % 8));
+    }
+    all
+}
+
+/// Writes the lines for these keys; the length of the extent is in bytes.
 pub(crate) fn write(pages: &mut Pages, keys: &[u64]) -> Extent {
     let first_page = pages.next();
-    let length = (keys.len() as u64 * BITS_PER_KEY).div_ceil(BITS);
-    let mut all = vec![0_u8; index(length) * PAYLOAD];
-    for key in keys {
-        let (page, bits) = places(*key, length);
-        for bit in bits {
-            all[index(page) * PAYLOAD + index(bit / 8)] |= 1 << (bit % 8);
-        }
-    }
-    pages.push_all(&all, PAYLOAD);
-    Extent { first_page, length }
+    let lines = fill(keys);
+    pages.push_all(&lines, LINES);
+    Extent { first_page, length: lines.len() as u64 }
 }
 
-/// Whether the part may hold a key.
-pub(crate) fn may_hold(file: &PagedFile, extent: Extent, hash: u64) -> Result<bool, Trouble> {
-    if extent.length == 0 {
-        return Ok(false);
+/// The lines of one part, held in memory, or read where memory is short.
+#[derive(Debug)]
+pub(crate) struct Bloom {
+    extent: Extent,
+    held: Option<Box<[u8]>>,
+}
+
+impl Bloom {
+    /// Opens the lines of a part, and holds them in memory if `hold` allows so many bytes.
+    pub(crate) fn open(
+        file: &PagedFile,
+        extent: Extent,
+        may_keep: impl Fn(u64) -> bool,
+    ) -> Result<Self, Trouble> {
+        let held = if may_keep(extent.length) {
+            let pages = extent.length.div_ceil(LINES as u64);
+            let bytes = file.all(extent.first_page, pages * PAYLOAD as u64)?;
+            let lines = bytes.chunks(PAYLOAD).flat_map(|page| &page[..LINES]).copied();
+            Some(lines.take(index(extent.length)).collect())
+        } else {
+            None
+        };
+        Ok(Bloom { extent, held })
     }
-    let (page, mut bits) = places(hash, extent.length);
-    let page = file.page(extent.first_page + page)?;
-    Ok(bits.all(|bit| page[index(bit / 8)] & (1 << (bit % 8)) != 0))
+
+    /// Whether the part may hold a key.
+    pub(crate) fn may_hold(&self, file: &PagedFile, hash: u64) -> Result<bool, Trouble> {
+        if self.extent.length == 0 {
+            return Ok(false);
+        }
+        let (line, bits) = place(hash, self.extent.length / LINE as u64);
+        if let Some(held) = &self.held {
+            return Ok(is_set(&held[line..line + LINE], bits));
+        }
+        let page = file.page(self.extent.first_page + (line / LINES) as u64)?;
+        let line = line % LINES;
+        Ok(is_set(&page[line..line + LINE], bits))
+    }
+}
+
+fn is_set(line: &[u8], mut bits: impl Iterator<Item = usize>) -> bool {
+    bits.all(|bit| line[bit / 8] & (1 << (bit % 8)) != 0)
 }
 
 #[cfg(test)]
@@ -70,20 +112,16 @@ mod tests {
 
     #[test]
     fn few_keys_that_are_not_held_seem_to_be() {
-        let keys: Vec<_> = (0..50_000).map(|number| hash(Of::Stream, &format!("account-{number}"))).collect();
-        let mut pages = Pages::new(7);
-        let extent = write(&mut pages, &keys);
+        let key = |of, number: u64| hash(of, &format!("account-{number}"));
+        let lines = fill(&(0..50_000).map(|number| key(Of::Stream, number)).collect::<Vec<_>>());
         let set = |key: u64| {
-            let (page, mut bits) = places(key, extent.length);
-            let page = &pages.bytes[index(page) * super::super::page::PAGE..];
-            bits.all(|bit| page[index(bit / 8)] & (1 << (bit % 8)) != 0)
+            let (line, bits) = place(key, (lines.len() / LINE) as u64);
+            is_set(&lines[line..line + LINE], bits)
         };
-        assert!(keys.iter().all(|key| set(*key)));
-        let wrong =
-            (50_000..100_000).filter(|number| set(hash(Of::Stream, &format!("account-{number}")))).count();
-        assert!(wrong < 1_000, "{wrong} of 50,000");
-        let documents =
-            (0..50_000).filter(|number| set(hash(Of::Document, &format!("account-{number}")))).count();
+        assert!((0..50_000).all(|number| set(key(Of::Stream, number))));
+        let streams = (50_000..100_000).filter(|number| set(key(Of::Stream, *number))).count();
+        assert!(streams < 1_000, "{streams} of 50,000");
+        let documents = (0..50_000).filter(|number| set(key(Of::Document, *number))).count();
         assert!(documents < 1_000, "{documents} of 50,000");
     }
 }

@@ -67,10 +67,12 @@ pub(crate) fn file_name(segment: &Segment) -> String {
     Segment::name(header.number, header.first_position).replace(".log", ".idx")
 }
 
-/// Up to where an index file covers its segment, if it is one.
-pub(crate) fn covered(bytes: &[u8]) -> Option<u64> {
+/// Up to where an index file covers its segment, if it is the index of that one.
+pub(crate) fn covered(bytes: &[u8], segment: &Segment) -> Option<u64> {
     check_header(bytes, MAGIC, std::path::Path::new("")).ok()?;
-    Some(le!(u64, bytes, 40))
+    let header = &segment.header;
+    let fits = bytes[16..32] == *header.store.as_bytes() && le!(u64, bytes, 32) == header.number;
+    fits.then(|| le!(u64, bytes, 40))
 }
 
 /// The bytes of the index file for a segment, of which `index` holds all frames. The same frames make the

@@ -6,7 +6,7 @@ use engine_store::Direction;
 
 use super::{
     DocumentEntry, Found, Search, Span,
-    bloom::{self, Of},
+    bloom::Bloom,
     build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
     dictionary::Dictionary,
     page::{PAYLOAD, PageCache, PagedFile},
@@ -29,6 +29,7 @@ pub(crate) struct DiskIndex {
     layout: Layout,
     streams: Table,
     documents: Table,
+    bloom: Bloom,
     pub dictionary: Dictionary,
 }
 
@@ -52,15 +53,7 @@ impl DiskIndex {
         let read =
             |extent: Extent| file.all(extent.first_page, extent.length).map_err(|error| error.to_string());
         let first = read(Extent { first_page: 0, length: PAYLOAD as u64 })?;
-        check_header(&first, MAGIC, &file.path).map_err(|error| error.to_string())?;
-        if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
-            return Err("the file belongs to another segment".to_owned());
-        }
-        let mut layout = Layout::default();
-        for (number, extent) in layout.extents().into_iter().enumerate() {
-            let at = 64 + number * 16;
-            *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
-        }
+        let layout = read_layout(&first, segment, &file)?;
         let damaged = || "the tables do not fit together".to_owned();
         let streams = Table::new(layout.streams, read(layout.stream_fences)?, STREAM).ok_or_else(damaged)?;
         let documents =
@@ -68,11 +61,23 @@ impl DiskIndex {
         let dictionary = Dictionary::decode(&read(layout.dictionary)?).ok_or_else(damaged)?;
         let (end, events) = (le!(u64, first, 40), le!(u64, first, 48));
         let first_position = header.first_position;
-        Ok(Some(DiskIndex { file, first_position, events, end, layout, streams, documents, dictionary }))
+        let bloom =
+            Bloom::open(&file, layout.bloom, |bytes| file.hold(bytes)).map_err(|error| error.to_string())?;
+        Ok(Some(DiskIndex {
+            file,
+            first_position,
+            events,
+            end,
+            layout,
+            streams,
+            documents,
+            bloom,
+            dictionary,
+        }))
     }
 
-    pub(crate) fn stream(&self, name: &str) -> Result<Option<Span>, Trouble> {
-        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Stream, name))? {
+    pub(crate) fn stream(&self, name: &str, hash: u64) -> Result<Option<Span>, Trouble> {
+        if !self.bloom.may_hold(&self.file, hash)? {
             return Ok(None);
         }
         let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
@@ -101,8 +106,8 @@ impl DiskIndex {
         Ok(self.numbers(self.layout.offsets, place..place + 1)?.first().copied().unwrap_or(self.end))
     }
 
-    pub(crate) fn document(&self, key: &str) -> Result<Option<DocumentEntry>, Trouble> {
-        if !bloom::may_hold(&self.file, self.layout.bloom, bloom::hash(Of::Document, key))? {
+    pub(crate) fn document(&self, key: &str, hash: u64) -> Result<Option<DocumentEntry>, Trouble> {
+        if !self.bloom.may_hold(&self.file, hash)? {
             return Ok(None);
         }
         let value = self.documents.get(&self.file, key)?;
@@ -247,4 +252,19 @@ impl DiskIndex {
         }
         Ok(numbers)
     }
+}
+
+/// Checks the first page and reads from it where all parts stand.
+fn read_layout(first: &[u8], segment: &Segment, file: &PagedFile) -> Result<Layout, String> {
+    check_header(first, MAGIC, &file.path).map_err(|error| error.to_string())?;
+    let header = segment.header;
+    if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
+        return Err("the file belongs to another segment".to_owned());
+    }
+    let mut layout = Layout::default();
+    for (number, extent) in layout.extents().into_iter().enumerate() {
+        let at = 64 + number * 16;
+        *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
+    }
+    Ok(layout)
 }

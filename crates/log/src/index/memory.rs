@@ -7,6 +7,7 @@ use std::{
 
 use engine_store::Direction;
 use engine_types::StreamName;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use super::{DocumentEntry, Found, Search, Shortener, Span, dictionary::Dictionary};
@@ -26,7 +27,7 @@ pub(crate) struct MemoryIndex {
     pub(super) kinds: Vec<u16>,
     /// The shortened id of each event.
     pub(super) ids: Vec<u64>,
-    pub(super) streams: HashMap<StreamName, Stream>,
+    pub(super) streams: HashMap<StreamName, Stream, RandomState>,
     pub(super) documents: BTreeMap<Box<str>, DocumentEntry>,
     pub dictionary: Dictionary,
     names: Mutex<Names>,

@@ -9,6 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
+use quick_cache::{
+    UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::{
     disk::{self, File},
@@ -74,13 +79,21 @@ impl Pages {
 /// Pages that were read lately, of all index files of a store: bounded in memory.
 #[derive(Debug)]
 pub(crate) struct PageCache {
-    pages: quick_cache::sync::Cache<(u64, u64), Bytes>,
+    pages: Cache<(u64, u64), Bytes, UnitWeighter, RandomState>,
     files: AtomicU64,
+    /// How many bytes of filters may be held in memory beside the pages.
+    room: AtomicU64,
 }
 
 impl PageCache {
     pub(crate) fn new(bytes: usize) -> Self {
-        PageCache { pages: quick_cache::sync::Cache::new((bytes / PAGE).max(16)), files: AtomicU64::new(0) }
+        let count = (bytes / PAGE).max(16);
+        let random = RandomState::default();
+        PageCache {
+            pages: Cache::with(count, count as u64, UnitWeighter, random, DefaultLifecycle::default()),
+            files: AtomicU64::new(0),
+            room: AtomicU64::new(bytes as u64),
+        }
     }
 }
 
@@ -93,12 +106,30 @@ pub(crate) struct PagedFile {
     cache: Arc<PageCache>,
     /// What this file is called in the cache.
     id: u64,
+    /// How many bytes of filters it holds in memory.
+    held: AtomicU64,
+}
+
+impl Drop for PagedFile {
+    fn drop(&mut self) {
+        self.cache.room.fetch_add(*self.held.get_mut(), Ordering::Relaxed);
+    }
 }
 
 impl PagedFile {
     pub(crate) fn new(file: Arc<dyn File>, path: PathBuf, salt: u32, cache: Arc<PageCache>) -> Self {
         let id = cache.files.fetch_add(1, Ordering::Relaxed);
-        PagedFile { file, path, salt, cache, id }
+        PagedFile { file, path, salt, cache, id, held: AtomicU64::new(0) }
+    }
+
+    /// Whether so many bytes may be held in memory as long as the file is open.
+    pub(crate) fn hold(&self, bytes: u64) -> bool {
+        let take = |room: u64| room.checked_sub(bytes);
+        let taken = self.cache.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        if taken {
+            self.held.fetch_add(bytes, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// One page, checked, without its checksum.

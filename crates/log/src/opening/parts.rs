@@ -8,9 +8,9 @@ use crate::{
     disk::Disk,
     error::{OpenError, Trouble},
     index::{Index, build, file::FileIndex, memory::MemoryIndex, page::PageCache},
+    opening::Ending,
     recovery, sealing,
     segment::{SEGMENT_HEADER, Segment},
-    store_file::CleanMark,
     view::Part,
 };
 
@@ -25,7 +25,7 @@ struct Opening<'a> {
 pub(super) fn open(
     disk: &Arc<dyn Disk>,
     mut segments: VecDeque<Segment>,
-    mark: Option<&CleanMark>,
+    ending: &Ending,
     pages: &Arc<PageCache>,
 ) -> Result<Vec<Arc<Part>>, OpenError> {
     let mut opening = Opening { disk, pages, parts: Vec::new() };
@@ -37,14 +37,14 @@ pub(super) fn open(
         }
         let segment = Arc::new(segment);
         if segments.is_empty() {
-            opening.add_last(&segment, mark)?;
+            opening.add_last(&segment, ending)?;
         } else {
             opening.add_finished(&segment)?;
         }
     }
     let last = opening.parts.last().expect("there is at least one segment");
-    match mark {
-        Some(mark) if mark.next_position != opening.next_position() => {
+    match ending {
+        Ending::Marked(mark) if mark.next_position != opening.next_position() => {
             let fault = format!("the next event was {} when the store was closed", mark.next_position);
             Err(OpenError::Corrupt { file: last.segment.path.clone(), offset: mark.length, fault })
         }
@@ -87,21 +87,22 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn add_last(&mut self, segment: &Arc<Segment>, mark: Option<&CleanMark>) -> Result<(), OpenError> {
-        if let Some(mark) = mark {
+    fn add_last(&mut self, segment: &Arc<Segment>, ending: &Ending) -> Result<(), OpenError> {
+        if let Ending::Marked(mark) = ending {
             recovery::check_mark(segment, mark)?;
         }
         let length = segment.len()?;
-        let fits = |end| mark.map_or(end <= length, |mark| mark.length == end);
+        let fits = |end| !matches!(ending, Ending::Marked(mark) if mark.length != end);
         let mut begin = SEGMENT_HEADER;
         if let Some(index) = self.index_file(segment, fits) {
             begin = index.disk.end;
+            recovery::check_covered(segment, begin)?;
             self.add(segment, SEGMENT_HEADER, Index::File(Box::new(index)));
         }
         let rest = self.empty(begin);
-        let rest = match mark {
-            Some(mark) => recovery::index_whole(segment, rest, mark.length)?,
-            None => recovery::recover(segment, rest)?,
+        let rest = match ending {
+            Ending::Marked(_) | Ending::Unmarked { .. } => recovery::index_whole(segment, rest, length)?,
+            Ending::MayBeTorn => recovery::recover(segment, rest)?,
         };
         self.add(segment, begin, Index::memory(rest));
         Ok(())

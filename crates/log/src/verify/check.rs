@@ -23,8 +23,10 @@ const STEP: u64 = 1024 * 1024;
 /// Where the frames of a segment end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End {
-    /// Exactly there.
+    /// Exactly there, and the file with them.
     At(u64),
+    /// Exactly there when the check began. The file, and its index, may have gone on since.
+    Published(u64),
     /// There, or before in what was half written when the process ended.
     MayBeTorn(u64),
 }
@@ -72,6 +74,14 @@ impl<'a> Check<'a> {
         self.report.faults.push(Fault { place, fault });
     }
 
+    /// Tells that the mark of closing is damaged, which is no damage to the events.
+    pub(super) fn damaged_mark(&mut self, file: &Path, fault: &str) {
+        let place = format!("{} at offset 0", file.display());
+        let fault =
+            format!("{fault}; nothing is lost: open the store and close it, which makes the file anew");
+        self.report.faults.push(Fault { place, fault });
+    }
+
     /// Makes damage an entry of the report.
     pub(super) fn or_fault<T>(&mut self, result: Result<T, OpenError>) -> Result<Option<T>, OpenError> {
         match result {
@@ -105,35 +115,53 @@ impl<'a> Check<'a> {
         let faults = self.report.faults.len();
         let mut memory = MemoryIndex::starting(segment.header.first_position, SEGMENT_HEADER);
         let reached = self.frames(segment, &mut memory, end)?;
-        if self.report.faults.len() == faults && matches!(end, End::At(_)) {
+        if !matches!(end, End::MayBeTorn(_)) {
             memory.reach(reached);
-            self.index(disk, segment, &memory)?;
         }
-        Ok(())
+        let whole = self.report.faults.len() == faults;
+        self.index(disk, segment, &memory, end, whole)
     }
 
     /// Checks the index file of a segment, if it covers all of it: otherwise it is built again in any case.
-    fn index(&mut self, disk: &dyn Disk, segment: &Segment, memory: &MemoryIndex) -> Result<(), Trouble> {
+    fn index(
+        &mut self,
+        disk: &dyn Disk,
+        segment: &Segment,
+        memory: &MemoryIndex,
+        end: End,
+        whole: bool,
+    ) -> Result<(), Trouble> {
         let name = build::file_name(segment);
         let path = disk.place().join(&name);
         let found = match disk::read_whole(disk, &name) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             found => found.map_err(|error| Trouble::io(&path, error))?,
         };
-        let covers = build::covered(&found);
-        if found == build::encode(segment, memory) || covers.is_some_and(|covered| covered < memory.end()) {
-            return Ok(());
+        let covered = build::covered(&found, segment);
+        match (end, covered) {
+            (End::Published(end), Some(covered)) if covered > end => return Ok(()),
+            (End::At(end) | End::MayBeTorn(end), Some(covered)) if covered > end => {
+                let fault =
+                    format!("the segment is cut off here, its index tells that it went on to {covered}");
+                self.fault(&segment.path, end, &fault);
+                return Ok(());
+            }
+            (End::MayBeTorn(_), _) => return Ok(()),
+            (_, Some(covered)) if covered < memory.end() => return Ok(()),
+            _ => {}
         }
-        let place = format!("{} at offset 0", path.display());
-        let fault = "the index is not that of its segment; close the store and remove this file, it is built \
-                     again when the store is opened";
-        self.report.faults.push(Fault { place, fault: fault.to_owned() });
+        if whole && found != build::encode(segment, memory) {
+            let place = format!("{} at offset 0", path.display());
+            let fault = "the index is not that of its segment; close the store and remove this file, it is \
+                         built again when the store is opened";
+            self.report.faults.push(Fault { place, fault: fault.to_owned() });
+        }
         Ok(())
     }
 
     /// Checks the frames of a segment, and answers where they end.
     fn frames(&mut self, segment: &Segment, index: &mut MemoryIndex, end: End) -> Result<u64, Trouble> {
-        let (End::At(to) | End::MayBeTorn(to)) = end;
+        let (End::At(to) | End::Published(to) | End::MayBeTorn(to)) = end;
         let before = self.done;
         let mut offset = SEGMENT_HEADER;
         let mut complete = offset;
@@ -159,7 +187,7 @@ impl<'a> Check<'a> {
             offset = scan::next_frame(segment, scanned.end + 1, to)?.unwrap_or(to);
             complete = offset;
         }
-        if complete < to && matches!(end, End::At(_)) {
+        if complete < to && !matches!(end, End::MayBeTorn(_)) {
             self.fault(&segment.path, complete, "the end of the append is missing");
         }
         self.done = before + to;

@@ -4,6 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use engine_store::{ContentType, NewEvent, StreamMetadata, Timestamp, stream_metadata};
 use engine_types::{CurrentRevision, Revision, StreamName};
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -31,7 +32,7 @@ pub(crate) struct Batch {
     /// One for each event.
     pub entries: Vec<Entry>,
     runs: Vec<PendingRun>,
-    streams: HashMap<StreamName, PendingStream>,
+    streams: HashMap<StreamName, PendingStream, RandomState>,
     documents: HashMap<String, DocumentEntry>,
 }
 
@@ -102,7 +103,7 @@ impl Batch {
             answers: Vec::new(),
             entries: Vec::new(),
             runs: Vec::new(),
-            streams: HashMap::new(),
+            streams: HashMap::default(),
             documents: HashMap::new(),
         }
     }

@@ -95,7 +95,7 @@ impl<A: Aggregate> Container<A> {
         }
         for _ in 0..MAX_LOADS {
             instance.reset();
-            instance.recent = remember.then(RecentCommands::default);
+            instance.recent = remember.then(|| RecentCommands::from_the_first_event(instance.stream.clone()));
             if let Progress::Done(_) = self.read_on(instance, until).await? {
                 return Ok(());
             }
@@ -154,10 +154,12 @@ impl<A: Aggregate> Container<A> {
     ) -> Result<(), LoadError> {
         let events = self.decode(event)?;
         let window = self.options.deduplication_window as u64;
-        if let Some(recent) = &mut instance.recent
-            && event.revision.0.saturating_add(window) > last.0
-        {
-            recent.add(event, self.options.deduplication_window);
+        if let Some(recent) = &mut instance.recent {
+            if event.revision.0.saturating_add(window) > last.0 {
+                recent.add(event, self.options.deduplication_window);
+            } else {
+                recent.pass(event);
+            }
         }
         instance
             .evolve(&events, Newest { revision: event.revision, id: event.id })

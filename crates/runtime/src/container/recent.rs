@@ -1,11 +1,14 @@
-//! The commands that an instance has seen lately, so that one that is sent twice takes effect once.
+//! The commands that an instance has seen, so that one that is sent twice takes effect once.
 //!
-//! They are not stored anywhere but in the events themselves: an event's causation id is its command's id.
+//! They are not stored anywhere but in the events themselves: an event's causation id is its command's id, and its
+//! own id derives from it. The newest are remembered with their place. Of those behind them only a fingerprint is
+//! kept, and only once a command comes that may be among them; a fingerprint that fits is looked for in the stream.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use engine_store::{Direction, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage};
 use engine_types::{Aggregate, CommandId, CurrentRevision, Revision, StreamName};
+use uuid::Uuid;
 
 use super::{
     Container, Order,
@@ -18,13 +21,33 @@ use crate::{Receipt, SendError, send_error::LoadError};
 const ANSWER_PAGE_EVENTS: usize = 16;
 
 /// Command ids, and the revisions of the last events that answered them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RecentCommands {
+    stream: StreamName,
     revisions: HashMap<CommandId, Revision>,
     order: VecDeque<CommandId>,
+    behind: Behind,
+}
+
+/// What is known of the events behind those that are remembered with their place.
+#[derive(Debug)]
+enum Behind {
+    /// There may be some, up to this revision; they were not looked at yet.
+    Unread(Revision),
+    /// The fingerprints of their ids, of each command's first at least.
+    Known(HashSet<u64>),
 }
 
 impl RecentCommands {
+    /// Nothing yet, of a stream that is read from its first event on.
+    pub(super) fn from_the_first_event(stream: StreamName) -> Self {
+        RecentCommands::with(stream, Behind::Known(HashSet::new()))
+    }
+
+    fn with(stream: StreamName, behind: Behind) -> Self {
+        RecentCommands { stream, revisions: HashMap::new(), order: VecDeque::new(), behind }
+    }
+
     /// Notes the command of a stored event.
     pub(super) fn add(&mut self, event: &RecordedEvent, window: usize) {
         if let Some(command) = event.parsed_metadata().command_id() {
@@ -37,11 +60,38 @@ impl RecentCommands {
             self.order.push_back(command);
         }
         while self.order.len() > window {
-            if let Some(oldest) = self.order.pop_front() {
-                self.revisions.remove(&oldest);
+            if let Some(oldest) = self.order.pop_front()
+                && let Some(last) = self.revisions.remove(&oldest)
+            {
+                self.put_behind(oldest, last);
             }
         }
     }
+
+    /// Notes a stored event that is too old to be remembered with its place.
+    pub(super) fn pass(&mut self, event: &RecordedEvent) {
+        match &mut self.behind {
+            Behind::Unread(newest) => *newest = event.revision.max(*newest),
+            Behind::Known(fingerprints) => {
+                fingerprints.insert(fingerprint(event.id));
+            }
+        }
+    }
+
+    /// Keeps no more than the fingerprint of a command.
+    fn put_behind(&mut self, command: CommandId, last: Revision) {
+        match &mut self.behind {
+            Behind::Unread(newest) => *newest = last.max(*newest),
+            Behind::Known(fingerprints) => {
+                fingerprints.insert(fingerprint(command.event_id(self.stream.as_str(), 0)));
+            }
+        }
+    }
+}
+
+/// Half of an event's id: enough to tell that it is not there.
+fn fingerprint(event: Uuid) -> u64 {
+    event.as_u64_pair().1
 }
 
 impl<A: Aggregate> Container<A> {
@@ -54,8 +104,13 @@ impl<A: Aggregate> Container<A> {
         if instance.recent.is_none() {
             instance.recent = Some(self.load_recent(instance).await?);
         }
-        let recent = instance.recent.as_ref().and_then(|recent| recent.revisions.get(&order.command_id));
-        let Some(last) = recent.copied() else { return Ok(None) };
+        let recent =
+            instance.recent.as_ref().and_then(|recent| recent.revisions.get(&order.command_id)).copied();
+        let last = match recent {
+            Some(last) => Some(last),
+            None => self.find_behind(instance, order.command_id).await?,
+        };
+        let Some(last) = last else { return Ok(None) };
         let answer = self.answer_at(instance, last, order).await?;
         if answer.position.is_none() {
             // The stream was deleted meanwhile: what is cached is old.
@@ -105,11 +160,74 @@ impl<A: Aggregate> Container<A> {
             from = page.next;
             newest_first.extend(page.events);
         }
-        let mut recent = RecentCommands::default();
+        let behind = from.map_or_else(|| Behind::Known(HashSet::new()), Behind::Unread);
+        let mut recent = RecentCommands::with(instance.stream.clone(), behind);
         for event in newest_first.iter().rev() {
             recent.add(event, window);
         }
         Ok(recent)
+    }
+
+    /// Looks for a command behind those that are remembered with their place: the revision of the last event that
+    /// answered it.
+    async fn find_behind(
+        &self,
+        instance: &mut Instance<A>,
+        command: CommandId,
+    ) -> Result<Option<Revision>, LoadError> {
+        let Some(recent) = &mut instance.recent else { return Ok(None) };
+        let first = command.event_id(recent.stream.as_str(), 0);
+        if let Behind::Unread(newest) = recent.behind {
+            let fingerprints = self.read_fingerprints(&recent.stream, newest).await?;
+            recent.behind = Behind::Known(fingerprints);
+        }
+        match &recent.behind {
+            Behind::Known(known) if known.contains(&fingerprint(first)) => {
+                self.search(&instance.stream, instance.revision, command, first).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The fingerprints of all events of a stream up to a revision.
+    async fn read_fingerprints(
+        &self,
+        stream: &StreamName,
+        newest: Revision,
+    ) -> Result<HashSet<u64>, LoadError> {
+        let mut fingerprints = HashSet::new();
+        let mut from = Some(newest);
+        while let Some(revision) = from {
+            let page = self.page_before(stream, revision, self.options.load_page_events).await?;
+            fingerprints.extend(page.events.iter().map(|event| fingerprint(event.id)));
+            from = page.next;
+        }
+        Ok(fingerprints)
+    }
+
+    /// Searches a stream for the first event that answered a command; answers the revision of the last.
+    async fn search(
+        &self,
+        stream: &StreamName,
+        newest: CurrentRevision,
+        command: CommandId,
+        first: Uuid,
+    ) -> Result<Option<Revision>, LoadError> {
+        let mut from = newest.revision();
+        let mut last = None;
+        while let Some(revision) = from {
+            let page = self.page_before(stream, revision, self.options.load_page_events).await?;
+            for event in &page.events {
+                if event.parsed_metadata().command_id() == Some(command) {
+                    last = last.or(Some(event.revision));
+                }
+                if event.id == first {
+                    return Ok(last.or(Some(event.revision)));
+                }
+            }
+            from = page.next;
+        }
+        Ok(None)
     }
 
     /// A page of a stream, backwards. A stream that was deleted has no events.

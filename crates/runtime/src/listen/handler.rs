@@ -7,7 +7,7 @@ use engine_store::{BoxError, RecordedEvent, Timestamp};
 use engine_types::{Event, Metadata, Position, Revision, StreamName};
 use uuid::Uuid;
 
-use super::Action;
+use super::{Action, Failure};
 
 /// Listens to events, one at a time, and does something about them in the world outside.
 ///
@@ -30,19 +30,39 @@ pub trait EventHandler: Send + Sync + 'static {
 
     /// The sequence that an event belongs to: order is kept within a key, and a parked event holds up its key
     /// only. By default the stream.
+    ///
+    /// Must give the same key for the same event each time. To change how keys are made, first retry or discard
+    /// what is parked: the events behind a parked one are found again by their key. Runs where events are handed
+    /// out, so it must be quick; where it panics, or the event cannot be read, the stream is the key.
     fn key(&self, event: &Delivered<Self::Event>) -> String {
         event.stream.to_string()
     }
 
-    /// Runs before the first event after each start.
+    /// Decides what happens after a failure, unless the error itself says so; `None` leaves it to the policy.
+    fn on_error(&self, failure: &Failure<'_>) -> Option<Action> {
+        let _ = failure;
+        None
+    }
+
+    /// Runs at each start, before anything is read: when the application starts, and when the handler goes on
+    /// after a pause, a reset, or a failure of the store.
     ///
     /// # Errors
-    /// The handler does not start.
+    /// The handler does not start, and tries again later.
     async fn init(&self) -> Result<(), HandlerError> {
         Ok(())
     }
 
-    /// Runs before the handler is reset: the place to forget what earlier events led to.
+    /// Runs at each start, when the handler listens, before the first event.
+    ///
+    /// # Errors
+    /// As [`EventHandler::init`].
+    async fn started(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    /// Runs before the handler is reset: the place to forget what earlier events led to. Runs again where the
+    /// process died before the reset was finished.
     ///
     /// # Errors
     /// The handler is not reset.
@@ -60,7 +80,7 @@ pub trait BatchHandler: Send + Sync + 'static {
     /// As [`EventHandler::name`].
     fn name(&self) -> &str;
 
-    /// Handles events, in order.
+    /// Handles events, in order; there is at least one.
     ///
     /// # Errors
     /// As [`EventHandler::handle`]; [`BatchError::handled`] tells how many of the first events are done with.
@@ -72,11 +92,25 @@ pub trait BatchHandler: Send + Sync + 'static {
         event.stream.to_string()
     }
 
+    /// As [`EventHandler::on_error`], for the first event that is not done with.
+    fn on_error(&self, failure: &Failure<'_>) -> Option<Action> {
+        let _ = failure;
+        None
+    }
+
     /// As [`EventHandler::init`].
     ///
     /// # Errors
-    /// The handler does not start.
+    /// The handler does not start, and tries again later.
     async fn init(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    /// As [`EventHandler::started`].
+    ///
+    /// # Errors
+    /// As [`EventHandler::init`].
+    async fn started(&self) -> Result<(), HandlerError> {
         Ok(())
     }
 

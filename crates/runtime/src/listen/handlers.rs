@@ -1,147 +1,47 @@
-//! The handlers of an application: starting, looking, and telling them what to do.
+//! The handlers of an application: starting, stopping, and telling them what to do.
+
+mod error;
+mod report;
+mod wait;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine_store::{Clock, EventStore, Filter, ReadAll, ReadError, Timestamp};
+use engine_store::{Clock, EventStore};
 use engine_types::{Position, command::nearest};
-use serde::Serialize;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
+    time::{Instant, timeout_at},
 };
+use uuid::Uuid;
 
 use super::{
-    ErrorPolicy, HandlerOptions, HandlerState, ParkedSequence, Scope,
-    listener::Listener,
+    ErrorPolicy, ParkedSequence, Scope,
+    ownership::{Ownership, SoleOwner, Work},
     progress::Progress,
-    records, retry,
-    runner::{Control, Runner},
+    records,
+    registered::{Registered, Site},
+    retry,
+    runner::{Control, Outside},
     status::Status,
 };
+pub use error::{HandlersError, NotHandled};
+pub use report::{HandlerReport, ResetPreview};
 
 /// How many orders wait for a runner at most.
 const CONTROLS: usize = 16;
 
-/// How many events are counted at most to tell how far a handler is behind.
-const MAX_COUNTED: u64 = 10_000;
+/// How long a runner may take to end beyond the grace of its workers.
+const ENDING: Duration = Duration::from_secs(1);
 
-/// A handler that an application names.
-pub(crate) trait Registered: Send + Sync {
-    fn name(&self) -> &str;
-    fn options(&self) -> &HandlerOptions;
-    fn filter(&self) -> Filter;
-    /// Makes the task that runs it.
-    fn runner(self: Arc<Self>, site: Site) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-}
-
-/// Where a runner works.
-pub(crate) struct Site {
-    store: Arc<dyn EventStore>,
-    clock: Arc<dyn Clock>,
-    policy: ErrorPolicy,
-    progress: Arc<Progress>,
-    status: watch::Sender<Status>,
-    controls: mpsc::Receiver<Control>,
-}
-
-/// A listener and its options.
-pub(crate) struct Registration<L> {
-    pub(crate) listener: Arc<L>,
-    pub(crate) options: Arc<HandlerOptions>,
-}
-
-impl<L: Listener> Registered for Registration<L> {
-    fn name(&self) -> &str {
-        self.listener.name()
-    }
-
-    fn options(&self) -> &HandlerOptions {
-        &self.options
-    }
-
-    fn filter(&self) -> Filter {
-        self.options.filter.clone().unwrap_or_else(|| self.listener.filter())
-    }
-
-    fn runner(self: Arc<Self>, site: Site) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-        let Site { store, clock, policy, progress, status, controls } = site;
-        let runner = Runner {
-            listener: self.listener.clone(),
-            store,
-            clock,
-            options: self.options.clone(),
-            policy: self.options.errors.clone().unwrap_or(policy),
-            progress,
-            status,
-            controls,
-        };
-        Box::pin(runner.run())
-    }
-}
-
-/// Why a handler could not be looked at, told something, or waited for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HandlersError {
-    /// There is no handler of this name.
-    #[error("there is no handler `{name}`{}", .nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The known name that is most like it.
-        nearest: Option<String>,
-    },
-    /// The handler cannot do that now. The message says why.
-    #[error("{0}")]
-    Refused(String),
-    /// The handler had not come as far when the time was up.
-    #[error("handler `{handler}` had not handled position {position} within {} ms", .limit.as_millis())]
-    Timeout {
-        /// The handler.
-        handler: String,
-        /// The position that was waited for.
-        position: Position,
-        /// How long.
-        limit: Duration,
-    },
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] ReadError),
-}
-
-/// How a handler is doing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HandlerReport {
-    /// Its name.
-    pub name: String,
-    /// What it does at the moment.
-    #[serde(flatten)]
-    pub state: HandlerState,
-    /// Everything up to here is handled; absent before the first event.
-    pub checkpoint: Option<Position>,
-    /// How many events it has yet to handle, counted up to 10,000.
-    pub lag_events: u64,
-    /// When the oldest event was stored that it has yet to handle.
-    pub oldest_unhandled: Option<Timestamp>,
-    /// How old that event is, in milliseconds.
-    pub lag_ms: u64,
-    /// How many keys are parked.
-    pub parked_keys: usize,
-    /// How many events it has handled since the process began.
-    pub handled: u64,
-    /// How many events it handles at the same time.
-    pub partitions: usize,
-    /// Whether strong consistency waits for it.
-    pub strong: bool,
-}
-
-/// What a reset would lead to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResetPreview {
-    /// How many events would be handled again, or for the first time.
-    pub events: u64,
-    /// How many parked sequences would be forgotten.
-    pub parked_keys: usize,
+/// What handlers are started with.
+pub(crate) struct Start<'a> {
+    pub(crate) store: &'a Arc<dyn EventStore>,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) ownership: &'a Arc<dyn Ownership>,
+    pub(crate) policy: &'a ErrorPolicy,
+    /// Who moves checkpoints here: nobody else has this id.
+    pub(crate) owner: Uuid,
 }
 
 /// The handlers of a running application. Cheap to clone.
@@ -153,11 +53,14 @@ pub struct Handlers {
 struct Inner {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
+    ownership: Arc<dyn Ownership>,
     running: BTreeMap<String, Running>,
 }
 
 struct Running {
     registered: Arc<dyn Registered>,
+    work: Work,
+    ownership: Arc<dyn Ownership>,
     progress: Arc<Progress>,
     status: watch::Receiver<Status>,
     /// Gone once the handlers are stopped.
@@ -171,37 +74,56 @@ impl std::fmt::Debug for Handlers {
     }
 }
 
+impl Running {
+    /// Starts the task of a handler.
+    fn start(registered: &Arc<dyn Registered>, start: &Start<'_>) -> Self {
+        let work = Work {
+            store: start.store.clone(),
+            handler: registered.name().to_owned(),
+            partitions: registered.options().partitions,
+        };
+        // What a listener keeps with its own data it shares with nobody.
+        let ownership: Arc<dyn Ownership> =
+            if registered.keeps_own() { Arc::new(SoleOwner) } else { start.ownership.clone() };
+        let progress = Arc::new(Progress::new());
+        let (status, watched) = watch::channel(Status::default());
+        let (sender, controls) = mpsc::channel(CONTROLS);
+        let site = Site {
+            store: start.store.clone(),
+            clock: start.clock.clone(),
+            policy: start.policy.clone(),
+            owner: start.owner,
+            progress: progress.clone(),
+            status,
+            outside: Outside { controls, share: ownership.join(work.clone()) },
+        };
+        Running {
+            registered: registered.clone(),
+            work,
+            ownership,
+            progress,
+            status: watched,
+            controls: parking_lot::Mutex::new(Some(sender)),
+            task: parking_lot::Mutex::new(Some(tokio::spawn(registered.clone().runner(site)))),
+        }
+    }
+}
+
 impl Handlers {
     /// Starts a task for each handler.
-    pub(crate) fn start(
-        registered: &[Arc<dyn Registered>],
-        store: &Arc<dyn EventStore>,
-        clock: &Arc<dyn Clock>,
-        policy: &ErrorPolicy,
-    ) -> Self {
-        let start = |registered: &Arc<dyn Registered>| {
-            let progress = Arc::new(Progress::new());
-            let (status, watched) = watch::channel(Status::default());
-            let (sender, controls) = mpsc::channel(CONTROLS);
-            let site = Site {
-                store: store.clone(),
-                clock: clock.clone(),
-                policy: policy.clone(),
-                progress: progress.clone(),
-                status,
-                controls,
-            };
-            let running = Running {
-                registered: registered.clone(),
-                progress,
-                status: watched,
-                controls: parking_lot::Mutex::new(Some(sender)),
-                task: parking_lot::Mutex::new(Some(tokio::spawn(registered.clone().runner(site)))),
-            };
-            (registered.name().to_owned(), running)
-        };
-        let running = registered.iter().map(start).collect();
-        Handlers { inner: Arc::new(Inner { store: store.clone(), clock: clock.clone(), running }) }
+    pub(crate) fn start(registered: &[Arc<dyn Registered>], start: &Start<'_>) -> Self {
+        let running = registered
+            .iter()
+            .map(|registered| (registered.name().to_owned(), Running::start(registered, start)))
+            .collect();
+        Handlers {
+            inner: Arc::new(Inner {
+                store: start.store.clone(),
+                clock: start.clock.clone(),
+                ownership: start.ownership.clone(),
+                running,
+            }),
+        }
     }
 
     /// The names of the handlers.
@@ -218,57 +140,6 @@ impl Handlers {
     /// Refuses a name that no handler has.
     pub(crate) fn check_name(&self, name: &str) -> Result<(), HandlersError> {
         self.find(name).map(drop)
-    }
-
-    /// Waits until a handler has handled this event, if it can see it.
-    pub(crate) async fn wait_for_event(
-        &self,
-        name: &str,
-        stream: &str,
-        event_type: &str,
-        position: Position,
-    ) {
-        if let Ok(running) = self.find(name)
-            && running.registered.filter().matches_names(stream, event_type)
-        {
-            running.progress.wait_for(position).await;
-        }
-    }
-
-    /// How all handlers are doing, by name.
-    ///
-    /// # Errors
-    /// The failures of the store.
-    pub async fn list(&self) -> Result<Vec<HandlerReport>, HandlersError> {
-        let mut reports = Vec::with_capacity(self.inner.running.len());
-        for name in self.inner.running.keys() {
-            reports.push(self.report(name).await?);
-        }
-        Ok(reports)
-    }
-
-    /// How a handler is doing.
-    ///
-    /// # Errors
-    /// An unknown name, and the failures of the store.
-    pub async fn report(&self, name: &str) -> Result<HandlerReport, HandlersError> {
-        let running = self.find(name)?;
-        let status = running.status.borrow().clone();
-        let checkpoint = running.progress.checkpoint();
-        let (lag_events, oldest_unhandled) = self.behind(running, checkpoint, MAX_COUNTED).await?;
-        let lag = oldest_unhandled.map(|oldest| self.inner.clock.now().since(oldest)).unwrap_or_default();
-        Ok(HandlerReport {
-            name: name.to_owned(),
-            state: status.state,
-            checkpoint,
-            lag_events,
-            oldest_unhandled,
-            lag_ms: u64::try_from(lag.as_millis()).unwrap_or(u64::MAX),
-            parked_keys: status.parked_keys,
-            handled: status.handled,
-            partitions: running.registered.options().partitions,
-            strong: running.registered.options().strong,
-        })
     }
 
     /// Lets a handler rest, over restarts too, until it is resumed. The event at hand is finished first.
@@ -288,27 +159,12 @@ impl Handlers {
     }
 
     /// Sets a handler back, or forth, to go on after this position; none is the beginning. Its parked sequences
-    /// are forgotten.
+    /// are forgotten. A reset that has begun is finished, over restarts too, before anything else is handled.
     ///
     /// # Errors
-    /// An unknown name, and what keeps the handler from being reset.
+    /// An unknown name, a position that no event has yet, and what keeps the handler from being reset.
     pub async fn reset(&self, name: &str, after: Option<Position>) -> Result<(), HandlersError> {
         self.control(name, |done| Control::Reset(after, done)).await
-    }
-
-    /// What a reset would lead to.
-    ///
-    /// # Errors
-    /// An unknown name, and the failures of the store.
-    pub async fn preview_reset(
-        &self,
-        name: &str,
-        after: Option<Position>,
-    ) -> Result<ResetPreview, HandlersError> {
-        let running = self.find(name)?;
-        let (events, _) = self.behind(running, after, u64::MAX).await?;
-        let parked_keys = records::parked(&*self.inner.store, name).await?.len();
-        Ok(ResetPreview { events, parked_keys })
     }
 
     /// The sequences that a handler has parked.
@@ -316,8 +172,8 @@ impl Handlers {
     /// # Errors
     /// An unknown name, and the failures of the store.
     pub async fn parked(&self, name: &str) -> Result<Vec<ParkedSequence>, HandlersError> {
-        self.find(name)?;
-        Ok(records::parked(&*self.inner.store, name).await?)
+        let recorded = self.find(name)?.registered.records();
+        Ok(records::parked(&*self.inner.store, &recorded).await?)
     }
 
     /// Hands out the events of a parked sequence again; answers how many were handled. Stays parked at the first
@@ -337,34 +193,39 @@ impl Handlers {
         self.about_sequence(name, key, scope, false).await
     }
 
-    /// Waits until a handler has handled everything up to this position: read your own writes.
-    ///
-    /// Events that are parked count as handled: they no longer hold up the others.
-    ///
-    /// # Errors
-    /// An unknown name, and [`HandlersError::Timeout`].
-    pub async fn wait_for(
-        &self,
-        name: &str,
-        position: Position,
-        limit: Duration,
-    ) -> Result<(), HandlersError> {
-        let progress = &self.find(name)?.progress;
-        let waited = tokio::time::timeout(limit, progress.wait_for_all_up_to(position)).await;
-        waited.map_err(|_| HandlersError::Timeout { handler: name.to_owned(), position, limit })
-    }
-
-    /// Finishes the events at hand, stores the checkpoints, and ends all handlers.
+    /// Finishes the events at hand, stores the checkpoints, and ends all handlers. What hangs is broken off after
+    /// the grace that its options give it.
     pub async fn stop(&self) {
         for running in self.inner.running.values() {
             running.controls.lock().take();
         }
+        let begun = Instant::now();
         for running in self.inner.running.values() {
-            let task = running.task.lock().take();
-            if let Some(task) = task {
-                let _ = task.await;
+            let Some(mut task) = running.task.lock().take() else { continue };
+            let end = begun + running.registered.options().grace + ENDING;
+            if timeout_at(end, &mut task).await.is_err() {
+                tracing::warn!(handler = running.registered.name(), "it did not end and was broken off");
+                task.abort();
             }
         }
+    }
+
+    /// Does something while a handler rests. It goes on afterwards from where its listener says.
+    pub(crate) async fn while_resting<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, HandlersError> {
+        let (rests, resting) = oneshot::channel();
+        let (_done, until_done) = oneshot::channel();
+        self.send(name, Control::Rest(rests, until_done)).await?;
+        resting.await.map_err(|_| broken_off())?;
+        Ok(work.await)
+    }
+
+    /// Lets other processes have what this one has worked on.
+    pub(crate) async fn leave(&self) {
+        self.inner.ownership.leave().await;
     }
 
     async fn about_sequence(
@@ -377,7 +238,7 @@ impl Handlers {
         let (done, outcome) = oneshot::channel();
         let order = retry::Order { key: key.to_owned(), scope, handle, done };
         self.send(name, Control::Sequence(order)).await?;
-        outcome.await.map_err(|_| ended())?.map_err(HandlersError::Refused)
+        outcome.await.map_err(|_| broken_off())?.map_err(HandlersError::Refused)
     }
 
     async fn control(
@@ -387,11 +248,12 @@ impl Handlers {
     ) -> Result<(), HandlersError> {
         let (done, outcome) = oneshot::channel();
         self.send(name, control(done)).await?;
-        outcome.await.map_err(|_| ended())?.map_err(HandlersError::Refused)
+        outcome.await.map_err(|_| broken_off())?.map_err(HandlersError::Refused)
     }
 
     async fn send(&self, name: &str, control: Control) -> Result<(), HandlersError> {
         let sender = self.find(name)?.controls.lock().clone();
+        let ended = || HandlersError::Refused("the handlers have been stopped".to_owned());
         sender.ok_or_else(ended)?.send(control).await.map_err(|_| ended())
     }
 
@@ -401,31 +263,10 @@ impl Handlers {
             nearest: nearest(name, self.names()).map(str::to_owned),
         })
     }
-
-    /// Counts the events behind a position that concern a handler, up to a number, and tells the time of the
-    /// first.
-    async fn behind(
-        &self,
-        running: &Running,
-        checkpoint: Option<Position>,
-        most: u64,
-    ) -> Result<(u64, Option<Timestamp>), ReadError> {
-        let mut next = checkpoint.map_or(Position::FIRST, Position::next);
-        let filter = running.registered.filter();
-        let (mut count, mut oldest) = (0, None);
-        loop {
-            let page =
-                self.inner.store.read_all(ReadAll::forwards().from(next).filter(filter.clone())).await?;
-            oldest = oldest.or(page.events.first().map(|event| event.created));
-            count += page.events.len() as u64;
-            match page.next {
-                Some(following) if !page.end && count < most => next = following,
-                _ => return Ok((count, oldest)),
-            }
-        }
-    }
 }
 
-fn ended() -> HandlersError {
-    HandlersError::Refused("the handlers have been stopped".to_owned())
+fn broken_off() -> HandlersError {
+    HandlersError::Refused(
+        "the handler was stopped, or began anew, before it was done: look, then repeat".to_owned(),
+    )
 }

@@ -1,13 +1,19 @@
 //! What the runner needs of a listener, whatever it is: a handler, a batch handler, a projection.
 
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use async_trait::async_trait;
 use engine_store::{Filter, RecordedEvent, filter::Choice};
-use engine_types::{Event, event::Decoder};
+use engine_types::{Event, Position, event::Decoder};
 use futures_util::FutureExt;
 
-use super::handler::{BatchError, BatchHandler, Delivered, EventHandler, HandlerError};
+use super::{
+    Action, Failure,
+    handler::{BatchError, BatchHandler, Delivered, EventHandler, HandlerError},
+};
 
 /// Hears events and handles them.
 #[async_trait]
@@ -20,15 +26,63 @@ pub(crate) trait Listener: Send + Sync + 'static {
     /// The sequence of an event. An event that cannot be read belongs to its stream.
     fn key(&self, event: &RecordedEvent) -> String;
 
+    /// Whether the event can be read, so that it has its own key.
+    fn is_readable(&self, event: &RecordedEvent) -> bool {
+        let _ = event;
+        true
+    }
+
     /// Handles events in order; each comes with the number of times that it failed. Never panics.
     async fn handle(&self, events: &[Attempt]) -> Result<(), BatchError>;
 
     /// Whether [`BatchError::handled`] may be too small, so that the event at fault must be looked for.
     fn guesses(&self) -> bool;
 
+    /// What is to be done about a failure; none leaves it to the policy. Never panics.
+    fn on_error(&self, failure: &Failure<'_>) -> Option<Action> {
+        let _ = failure;
+        None
+    }
+
     async fn init(&self) -> Result<(), HandlerError>;
 
+    async fn started(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
     async fn before_reset(&self) -> Result<(), HandlerError>;
+
+    /// Whether it keeps its checkpoint with its own data, which belong to this process alone. The runner then
+    /// keeps none. It has one partition, and hears every event behind its checkpoint once, but for late ones.
+    fn keeps_own(&self) -> bool {
+        false
+    }
+
+    /// Its own checkpoint: everything up to here is done with.
+    async fn own_checkpoint(&self) -> Result<Option<Position>, HandlerError> {
+        Ok(None)
+    }
+
+    /// Moves its own checkpoint.
+    async fn keep(&self, position: Position) -> Result<(), HandlerError> {
+        let _ = position;
+        Ok(())
+    }
+
+    /// The name under which its parked sequences are recorded.
+    fn records(&self) -> String {
+        self.name().to_owned()
+    }
+
+    /// Handles an event of a parked sequence, which others have overtaken.
+    async fn handle_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
+        self.handle(std::slice::from_ref(attempt)).await
+    }
+
+    /// Makes what was handled late last, before it is forgotten that it was parked.
+    async fn secure(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
 }
 
 /// An event that is handed out.
@@ -77,10 +131,15 @@ impl<H: EventHandler> Listener for OneByOne<H> {
         key(&self.decoder, event, |delivered| self.handler.key(delivered))
     }
 
+    fn is_readable(&self, event: &RecordedEvent) -> bool {
+        read(&self.decoder, event, 0).is_ok()
+    }
+
     async fn handle(&self, attempts: &[Attempt]) -> Result<(), BatchError> {
         for (handled, attempt) in attempts.iter().enumerate() {
             // What an old event means today may be several events; they are handled together.
-            let events = read(&self.decoder, attempt).map_err(|error| BatchError { handled, error })?;
+            let events = read(&self.decoder, &attempt.event, attempt.failures)
+                .map_err(|error| BatchError { handled, error })?;
             for event in &events {
                 unpanicked(self.handler.handle(event))
                     .await
@@ -94,8 +153,16 @@ impl<H: EventHandler> Listener for OneByOne<H> {
         false
     }
 
+    fn on_error(&self, failure: &Failure<'_>) -> Option<Action> {
+        catch_unwind(AssertUnwindSafe(|| self.handler.on_error(failure))).unwrap_or_default()
+    }
+
     async fn init(&self) -> Result<(), HandlerError> {
         unpanicked(self.handler.init()).await
+    }
+
+    async fn started(&self) -> Result<(), HandlerError> {
+        unpanicked(self.handler.started()).await
     }
 
     async fn before_reset(&self) -> Result<(), HandlerError> {
@@ -117,12 +184,16 @@ impl<H: BatchHandler> Listener for InBatches<H> {
         key(&self.decoder, event, |delivered| self.handler.key(delivered))
     }
 
+    fn is_readable(&self, event: &RecordedEvent) -> bool {
+        read(&self.decoder, event, 0).is_ok()
+    }
+
     async fn handle(&self, attempts: &[Attempt]) -> Result<(), BatchError> {
         let mut events = Vec::with_capacity(attempts.len());
         let mut ends = Vec::with_capacity(attempts.len());
         let mut unreadable = None;
         for attempt in attempts {
-            match read(&self.decoder, attempt) {
+            match read(&self.decoder, &attempt.event, attempt.failures) {
                 Ok(today) => events.extend(today),
                 Err(error) => {
                     unreadable = Some(error);
@@ -131,7 +202,11 @@ impl<H: BatchHandler> Listener for InBatches<H> {
             }
             ends.push(events.len());
         }
-        let outcome = AssertUnwindSafe(self.handler.handle_batch(&events)).catch_unwind().await;
+        let outcome = if events.is_empty() {
+            Ok(Ok(()))
+        } else {
+            AssertUnwindSafe(self.handler.handle_batch(&events)).catch_unwind().await
+        };
         match (outcome, unreadable) {
             (Ok(Ok(())), None) => Ok(()),
             (Ok(Ok(())), Some(error)) => Err(BatchError { handled: ends.len(), error }),
@@ -146,8 +221,16 @@ impl<H: BatchHandler> Listener for InBatches<H> {
         true
     }
 
+    fn on_error(&self, failure: &Failure<'_>) -> Option<Action> {
+        catch_unwind(AssertUnwindSafe(|| self.handler.on_error(failure))).unwrap_or_default()
+    }
+
     async fn init(&self) -> Result<(), HandlerError> {
         unpanicked(self.handler.init()).await
+    }
+
+    async fn started(&self) -> Result<(), HandlerError> {
+        unpanicked(self.handler.started()).await
     }
 
     async fn before_reset(&self) -> Result<(), HandlerError> {
@@ -155,15 +238,24 @@ impl<H: BatchHandler> Listener for InBatches<H> {
     }
 }
 
-fn types_of<E: Event>(decoder: &Decoder<E>) -> Filter {
+/// The events that a decoder can read.
+pub(crate) fn types_of<E: Event>(decoder: &Decoder<E>) -> Filter {
     Filter::new(Choice { event_types: decoder.readable_types(), ..Choice::default() })
 }
 
-fn read<E: Event>(decoder: &Decoder<E>, attempt: &Attempt) -> Result<Vec<Delivered<E>>, HandlerError> {
-    let Attempt { event, failures } = attempt;
-    let today =
-        decoder.decode(&event.event_type, event.schema_version(), &event.data).map_err(HandlerError::park)?;
-    Ok(today.into_iter().map(|today| Delivered::of(today, event, *failures)).collect())
+/// What an event means today. Upcasters are a user's code and may panic.
+pub(crate) fn read<E: Event>(
+    decoder: &Decoder<E>,
+    event: &RecordedEvent,
+    failures: u32,
+) -> Result<Vec<Delivered<E>>, HandlerError> {
+    let decode = || decoder.decode(&event.event_type, event.schema_version(), &event.data);
+    let today = catch_unwind(AssertUnwindSafe(decode))
+        .map_err(|panic| {
+            HandlerError::park(format!("reading the event panicked: {}", crate::panics::message(&*panic)))
+        })?
+        .map_err(HandlerError::park)?;
+    Ok(today.into_iter().map(|today| Delivered::of(today, event, failures)).collect())
 }
 
 fn key<E: Event>(
@@ -171,10 +263,9 @@ fn key<E: Event>(
     event: &RecordedEvent,
     key: impl Fn(&Delivered<E>) -> String,
 ) -> String {
-    let attempt = Attempt { event: event.clone(), failures: 0 };
-    let first = read(decoder, &attempt).ok().and_then(|events| events.into_iter().next());
+    let first = read(decoder, event, 0).ok().and_then(|events| events.into_iter().next());
     first
-        .and_then(|first| std::panic::catch_unwind(AssertUnwindSafe(|| key(&first))).ok())
+        .and_then(|first| catch_unwind(AssertUnwindSafe(|| key(&first))).ok())
         .unwrap_or_else(|| event.stream.to_string())
 }
 

@@ -12,23 +12,33 @@ use super::ErrorPolicy;
 pub struct HandlerOptions {
     /// Where it begins when it has no checkpoint yet. Default: the first event.
     pub start: StartFrom,
-    /// Which events it hears, among those that it can read. Default: all of them.
+    /// Which events it hears **among those that it can read**: streams, categories, event types. An event has to
+    /// pass both: one that the handler cannot read anyway is no event for it. Default: all that it can read.
     pub filter: Option<Filter>,
-    /// How many events are handled at the same time. Events of one key always go to the same partition, in
-    /// order. Default: 1.
+    /// How many events are handled at the same time, 1 to 1,000. Events of one key always go to the same
+    /// partition, in order. When the number is changed, all partitions go on from where the last of them was.
+    /// Default: 1.
     pub partitions: usize,
     /// How many events make a batch at most. Default: 1; for batch handlers 100.
     pub batch_events: usize,
     /// How long a batch waits for more events when it is not full. Default: not at all.
     pub batch_wait: Duration,
-    /// How many events wait in a partition at most. Default: 256.
+    /// How many events wait in a partition at most. While they are so many, the other partitions get no more
+    /// either, so that `partitions * (queue_events + batch_events)` events are in memory at most. Default: 256.
     pub queue_events: usize,
-    /// How many keys may be parked at the same time; one more stops the handler. Default: 10,000.
+    /// How many keys may be parked at the same time; one more stops the handler. Default: 10,000. Where several
+    /// processes share the work, each counts its own.
     pub parked_keys: usize,
     /// How often the checkpoint is stored while events are handled. Default: every 250 ms.
     pub checkpoint_every: Duration,
     /// What happens to events that cannot be handled. Default: the application's policy.
     pub errors: Option<ErrorPolicy>,
+    /// After what time a batch, or an event, that is still not handled is broken off and has failed. Default:
+    /// never.
+    pub time_limit: Option<Duration>,
+    /// How long the events at hand may take when the handler is to end or to rest; then they are broken off, and
+    /// come again. Default: 5 s.
+    pub grace: Duration,
     /// Whether commands that ask for strong consistency wait for this handler. Default: no.
     pub strong: bool,
 }
@@ -57,6 +67,8 @@ impl Default for HandlerOptions {
             parked_keys: 10_000,
             checkpoint_every: Duration::from_millis(250),
             errors: None,
+            time_limit: None,
+            grace: Duration::from_secs(5),
             strong: false,
         }
     }
@@ -72,6 +84,10 @@ impl HandlerOptions {
     pub(crate) fn fault(&self) -> Option<&'static str> {
         match self {
             HandlerOptions { partitions: 0, .. } => Some("it needs at least one partition"),
+            HandlerOptions { partitions: 1_001.., .. } => Some("it can have 1,000 partitions at most"),
+            HandlerOptions { time_limit: Some(Duration::ZERO), .. } => {
+                Some("nothing can be handled in no time: choose a time limit above zero")
+            }
             HandlerOptions { batch_events: 0, .. } => Some("a batch needs at least one event"),
             HandlerOptions { queue_events: 0, .. } => Some("a queue needs room for at least one event"),
             HandlerOptions { checkpoint_every: Duration::ZERO, .. } => {

@@ -2,7 +2,19 @@
 
 use std::time::Duration;
 
+use engine_store::{BoxError, RecordedEvent};
 use uuid::Uuid;
+
+/// An event that could not be handled.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The event as it is stored.
+    pub event: &'a RecordedEvent,
+    /// Why.
+    pub cause: &'a BoxError,
+    /// How often it has failed now, in this run.
+    pub failures: u32,
+}
 
 /// What to do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

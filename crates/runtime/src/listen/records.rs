@@ -1,32 +1,35 @@
-//! What a handler keeps in the store: its checkpoint, whether it is paused, and its parked sequences.
+//! What a handler keeps in the store: its orders and its parked sequences. Checkpoints are next door.
 //!
-//! All of it is documents. The version of the checkpoint's document is the fence: who does not know it cannot
-//! move the checkpoint, so that a process that was given up for dead does no harm when it comes back.
+//! All of it is documents.
+
+pub(crate) mod checkpoints;
 
 use engine_store::{AppendError, DocumentKey, EventStore, ExpectedVersion, ReadError, Timestamp};
 use engine_types::{Position, Revision, StreamName};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::options::StartFrom;
-
 /// How many documents are listed at a time.
 const PAGE: usize = 1_000;
 
-/// How far a handler has come.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint {
-    /// Everything up to here is handled; absent before the first event.
-    pub(crate) position: Option<Position>,
-    /// How many events were handled in all.
-    pub(crate) handled: u64,
-}
+/// How often a change of a document is tried again when others change it at the same time.
+const CHANGES: usize = 20;
 
-/// What an operator has said to a handler.
+/// What operators have said to a handler.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Orders {
     /// Whether it is to rest.
     pub(crate) paused: bool,
+    /// A reset that has begun. It is finished before anything is handled, so that none is left half done.
+    #[serde(default)]
+    pub(crate) reset: Option<Reset>,
+}
+
+/// Where a handler is to be set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reset {
+    /// It goes on after this position; none is the beginning.
+    pub(crate) after: Option<Position>,
 }
 
 /// A sequence that waits because one of its events could not be handled.
@@ -50,6 +53,10 @@ pub struct ParkedSequence {
     pub parked_at_us: i64,
     /// How many later events of the sequence were seen waiting behind it, when last counted.
     pub waiting: u64,
+    /// Whether one of its events could not be read. Its key is then the stream; when it can be read again, it
+    /// has perhaps another one, so that a retry goes by the stream too.
+    #[serde(default)]
+    pub unreadable: bool,
 }
 
 impl ParkedSequence {
@@ -59,20 +66,8 @@ impl ParkedSequence {
     }
 }
 
-pub(crate) fn orders_key(handler: &str) -> Result<DocumentKey, ReadError> {
+fn orders_key(handler: &str) -> Result<DocumentKey, ReadError> {
     key(format!("handler/{handler}/orders"))
-}
-
-pub(crate) fn checkpoint_prefix(handler: &str) -> String {
-    format!("handler/{handler}/checkpoint/")
-}
-
-pub(crate) fn checkpoint_key(
-    handler: &str,
-    partition: usize,
-    partitions: usize,
-) -> Result<DocumentKey, ReadError> {
-    key(format!("{}{partition}-of-{partitions}", checkpoint_prefix(handler)))
 }
 
 fn parked_prefix(handler: &str) -> String {
@@ -84,12 +79,12 @@ pub(crate) fn parked_key(handler: &str, sequence: &str) -> Result<DocumentKey, R
     key(format!("{}{name}", parked_prefix(handler)))
 }
 
-fn key(text: String) -> Result<DocumentKey, ReadError> {
+pub(crate) fn key(text: String) -> Result<DocumentKey, ReadError> {
     DocumentKey::new(text).map_err(|fault| ReadError::Invalid(fault.to_string()))
 }
 
 /// A value and the version of the document that holds it; 0 where there is none yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Versioned<T> {
     pub(crate) value: T,
     pub(crate) version: u64,
@@ -101,106 +96,111 @@ pub(crate) async fn load<T: DeserializeOwned + Default>(
     key: &DocumentKey,
 ) -> Result<Versioned<T>, ReadError> {
     match store.load_document(key).await? {
-        None => Ok(Versioned { value: T::default(), version: 0 }),
+        None => Ok(Versioned::default()),
         Some(document) => Ok(Versioned { value: parse(key, &document.content)?, version: document.version }),
     }
 }
 
-/// Replaces a document, if it still has the version that is known; answers the new version.
+/// Replaces a document whatever is there; answers the new version.
 pub(crate) async fn save<T: Serialize>(
     store: &dyn EventStore,
     key: &DocumentKey,
     value: &T,
-    known_version: Option<u64>,
+) -> Result<u64, AppendError> {
+    store.save_document(key, ExpectedVersion::Any, content(value)?).await
+}
+
+/// Replaces a document if it still has the version that is known, 0 where there is none; answers the new version.
+pub(crate) async fn replace<T: Serialize>(
+    store: &dyn EventStore,
+    key: &DocumentKey,
+    value: &T,
+    known_version: u64,
 ) -> Result<u64, AppendError> {
     let expected = match known_version {
-        None => ExpectedVersion::Any,
-        Some(0) => ExpectedVersion::Absent,
-        Some(version) => ExpectedVersion::Exact(version),
+        0 => ExpectedVersion::Absent,
+        version => ExpectedVersion::Exact(version),
     };
-    let content = serde_json::to_vec(value).map_err(|error| AppendError::invalid(error.to_string()))?;
-    store.save_document(key, expected, content.into()).await
+    store.save_document(key, expected, content(value)?).await
 }
 
-/// The checkpoints of a handler, one for each partition, made if there are none.
-///
-/// When the number of partitions has changed, all go on from the least of the old ones: events may come again,
-/// none is skipped.
-pub(crate) async fn checkpoints(
+fn content(value: &impl Serialize) -> Result<bytes::Bytes, AppendError> {
+    serde_json::to_vec(value).map(Into::into).map_err(|error| AppendError::invalid(error.to_string()))
+}
+
+/// What operators have said to a handler.
+pub(crate) async fn orders(store: &dyn EventStore, handler: &str) -> Result<Versioned<Orders>, ReadError> {
+    load(store, &orders_key(handler)?).await
+}
+
+/// Changes what was said to a handler; `change` may be called several times. Answers the new version.
+pub(crate) async fn change_orders(
     store: &dyn EventStore,
     handler: &str,
-    partitions: usize,
-    start: StartFrom,
-) -> Result<Vec<Versioned<Checkpoint>>, AppendError> {
-    let mut known = Vec::with_capacity(partitions);
-    for partition in 0..partitions {
-        known.push(load::<Checkpoint>(store, &checkpoint_key(handler, partition, partitions)?).await?);
-    }
-    if known.iter().all(|checkpoint| checkpoint.version > 0) {
-        return Ok(known);
-    }
-    let position = match earlier(store, handler).await? {
-        Some(least) => least,
-        None => match start {
-            StartFrom::Origin => None,
-            StartFrom::After(position) => Some(position),
-            StartFrom::End => store.head().await?,
-        },
-    };
-    reset_checkpoints(store, handler, partitions, position).await?;
-    for (partition, checkpoint) in known.iter_mut().enumerate() {
-        *checkpoint = load(store, &checkpoint_key(handler, partition, partitions)?).await?;
-    }
-    Ok(known)
-}
-
-/// The least of all checkpoints of a handler, whatever its partitions were; absent when it has none.
-async fn earlier(store: &dyn EventStore, handler: &str) -> Result<Option<Option<Position>>, ReadError> {
-    let mut least = None;
-    for key in store.documents(&checkpoint_prefix(handler), None, PAGE).await? {
-        let position = load::<Checkpoint>(store, &key).await?.value.position;
-        least = Some(least.map_or(position, |least: Option<Position>| least.min(position)));
-    }
-    Ok(least)
-}
-
-/// Sets the checkpoints of all partitions, and forgets those of other numbers of partitions.
-pub(crate) async fn reset_checkpoints(
-    store: &dyn EventStore,
-    handler: &str,
-    partitions: usize,
-    position: Option<Position>,
-) -> Result<(), AppendError> {
-    let mut kept = Vec::with_capacity(partitions);
-    for partition in 0..partitions {
-        let key = checkpoint_key(handler, partition, partitions)?;
-        let before: Checkpoint = load(store, &key).await?.value;
-        save(store, &key, &Checkpoint { position, ..before }, None).await?;
-        kept.push(key);
-    }
-    for key in store.documents(&checkpoint_prefix(handler), None, PAGE).await? {
-        if !kept.contains(&key) {
-            store.delete_document(&key).await?;
+    change: impl Fn(&mut Orders) + Send,
+) -> Result<u64, AppendError> {
+    let key = orders_key(handler)?;
+    let mut tries = 0;
+    loop {
+        let Versioned { mut value, version } = load::<Orders>(store, &key).await?;
+        change(&mut value);
+        tries += 1;
+        match replace(store, &key, &value, version).await {
+            Err(AppendError::DocumentConflict { .. } | AppendError::OutcomeUnknown(_)) if tries < CHANGES => {
+            }
+            result => return result,
         }
+    }
+}
+
+/// All sequences that a handler has parked.
+pub(crate) async fn parked(store: &dyn EventStore, handler: &str) -> Result<Vec<ParkedSequence>, ReadError> {
+    let mut parked = Vec::new();
+    for key in all_documents(store, &parked_prefix(handler)).await? {
+        if let Some(document) = store.load_document(&key).await? {
+            parked.push(parse(&key, &document.content)?);
+        }
+    }
+    Ok(parked)
+}
+
+/// Forgets all sequences that a handler has parked.
+pub(crate) async fn forget_parked(store: &dyn EventStore, handler: &str) -> Result<(), AppendError> {
+    for key in all_documents(store, &parked_prefix(handler)).await? {
+        store.delete_document(&key).await?;
     }
     Ok(())
 }
 
-/// All sequences that a handler has parked, by their document's name.
-pub(crate) async fn parked(store: &dyn EventStore, handler: &str) -> Result<Vec<ParkedSequence>, ReadError> {
-    let prefix = parked_prefix(handler);
-    let mut parked = Vec::new();
-    let mut after: Option<DocumentKey> = None;
+/// The keys of all documents that begin with `prefix`.
+pub(crate) async fn all_documents(
+    store: &dyn EventStore,
+    prefix: &str,
+) -> Result<Vec<DocumentKey>, ReadError> {
+    let mut keys: Vec<DocumentKey> = Vec::new();
     loop {
-        let keys = store.documents(&prefix, after.as_ref(), PAGE).await?;
-        let Some(last) = keys.last().cloned() else { return Ok(parked) };
-        for key in &keys {
-            if let Some(document) = store.load_document(key).await? {
-                parked.push(parse(key, &document.content)?);
-            }
+        let page = store.documents(prefix, keys.last(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(keys);
         }
-        after = Some(last);
+        keys.extend(page);
     }
+}
+
+/// The name under which one generation of a projection records its parked sequences.
+pub(crate) fn of_generation(projection: &str, number: u64) -> String {
+    format!("{projection}/generation/{number}")
+}
+
+/// The documents of the sequences that the generations of a projection have parked, each with the generation.
+pub(crate) async fn parked_of_generations(
+    store: &dyn EventStore,
+    projection: &str,
+) -> Result<Vec<(u64, DocumentKey)>, ReadError> {
+    let prefix = format!("handler/{projection}/generation/");
+    let number = |key: &DocumentKey| key.as_str()[prefix.len()..].split('/').next()?.parse().ok();
+    let keys = all_documents(store, &prefix).await?.into_iter();
+    Ok(keys.filter_map(|key| number(&key).map(|number| (number, key))).collect())
 }
 
 fn parse<T: DeserializeOwned>(key: &DocumentKey, content: &[u8]) -> Result<T, ReadError> {

@@ -1,5 +1,7 @@
 //! How a handler is doing.
 
+use std::fmt;
+
 use engine_types::Position;
 use serde::Serialize;
 
@@ -28,6 +30,15 @@ pub enum HandlerState {
         /// Why.
         error: String,
     },
+    /// Another process works on all of its partitions.
+    Elsewhere,
+    /// Somebody else moves its checkpoint, so that it has stopped. Resume it to take it back.
+    TakenOver {
+        /// How that was noticed.
+        error: String,
+    },
+    /// The application has been closed.
+    Ended,
 }
 
 impl HandlerState {
@@ -40,6 +51,44 @@ impl HandlerState {
             HandlerState::Paused => "paused",
             HandlerState::Stopped { .. } => "stopped",
             HandlerState::Failing { .. } => "failing",
+            HandlerState::Elsewhere => "elsewhere",
+            HandlerState::TakenOver { .. } => "taken_over",
+            HandlerState::Ended => "ended",
+        }
+    }
+
+    /// Whether nothing will be handled until somebody does something about it.
+    pub fn is_at_rest(&self) -> bool {
+        match self {
+            HandlerState::Starting
+            | HandlerState::CatchingUp
+            | HandlerState::Live
+            | HandlerState::Failing { .. }
+            | HandlerState::Elsewhere => false,
+            HandlerState::Paused
+            | HandlerState::Stopped { .. }
+            | HandlerState::TakenOver { .. }
+            | HandlerState::Ended => true,
+        }
+    }
+}
+
+impl fmt::Display for HandlerState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandlerState::Starting => formatter.write_str("it starts"),
+            HandlerState::CatchingUp => formatter.write_str("it is catching up"),
+            HandlerState::Live => formatter.write_str("it is live"),
+            HandlerState::Paused => formatter.write_str("it is paused"),
+            HandlerState::Stopped { position, error } => {
+                write!(formatter, "it has stopped at position {position} ({error})")
+            }
+            HandlerState::Failing { error } => write!(formatter, "it fails ({error})"),
+            HandlerState::Elsewhere => formatter.write_str("another process works on it"),
+            HandlerState::TakenOver { error } => {
+                write!(formatter, "another process has taken it over ({error})")
+            }
+            HandlerState::Ended => formatter.write_str("it has ended"),
         }
     }
 }
@@ -49,6 +98,8 @@ impl HandlerState {
 pub(crate) struct Status {
     pub(crate) state: HandlerState,
     pub(crate) parked_keys: usize,
-    /// How many events were handled since the process began.
+    /// Why the checkpoint cannot be stored at the moment.
+    pub(crate) fault: Option<String>,
+    /// How many events were handled, or skipped, since the process began.
     pub(crate) handled: u64,
 }

@@ -55,6 +55,21 @@ impl Tracker {
         }
     }
 
+    /// How many events were handed out and are not finished.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.in_flight.iter().filter(|(_, finished)| !finished).count() as u64
+    }
+
+    /// The first event that was handed out and is not finished.
+    pub(crate) fn first_unfinished(&self) -> Option<Position> {
+        self.in_flight.front().map(|(position, _)| *position)
+    }
+
+    /// Everything up to here was handed out or is of no interest.
+    pub(crate) fn seen(&self) -> Option<Position> {
+        self.seen
+    }
+
     /// Whether this event is finished, or of no interest. Everything before it may not be.
     pub(crate) fn is_past(&self, position: Position) -> bool {
         let found = self.in_flight.binary_search_by_key(&position, |(position, _)| *position);

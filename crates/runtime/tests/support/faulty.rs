@@ -24,11 +24,15 @@ pub use plan::{Call, Fault, Gate};
 
 type Plan = Box<dyn FnMut(Call) -> Option<Fault> + Send>;
 
+/// Is shown each document that was saved.
+type Onlooker = Box<dyn FnMut(&DocumentKey, &Bytes) + Send>;
+
 /// The in-memory store, with faults. Clones share events and plan.
 #[derive(Clone)]
 pub struct FaultyStore {
     inner: MemoryStore,
     plan: Arc<Mutex<Plan>>,
+    onlooker: Arc<Mutex<Onlooker>>,
     counts: Arc<Counts>,
 }
 
@@ -44,11 +48,22 @@ pub struct Counts {
 impl FaultyStore {
     /// A store without faults.
     pub fn new() -> Self {
+        FaultyStore::over(MemoryStore::new())
+    }
+
+    /// The way of one process to a store that it shares with others: with faults of its own.
+    pub fn over(inner: MemoryStore) -> Self {
         FaultyStore {
-            inner: MemoryStore::new(),
+            inner,
             plan: Arc::new(Mutex::new(Box::new(|_| None))),
+            onlooker: Arc::new(Mutex::new(Box::new(|_, _| ()))),
             counts: Arc::default(),
         }
+    }
+
+    /// Shows each document to this when it has been saved.
+    pub fn show_documents(&self, onlooker: impl FnMut(&DocumentKey, &Bytes) + Send + 'static) {
+        *self.onlooker.lock() = Box::new(onlooker);
     }
 
     /// Asks this for a fault at each call from now on.
@@ -100,6 +115,20 @@ impl FaultyStore {
                 Err(ReadError::unavailable("planned"))
             }
         }
+    }
+
+    /// The write of a document, late or not at all; says whether its answer arrives.
+    async fn before_write(&self, call: Call) -> Result<bool, AppendError> {
+        match self.fault(call) {
+            Some(Fault::LostBefore) => return Err(lost()),
+            Some(Fault::LostAfter) => return Ok(false),
+            Some(Fault::Unavailable) => return Err(AppendError::unavailable("planned")),
+            Some(Fault::LostLate(delay) | Fault::Late(delay)) => tokio::time::sleep(delay).await,
+            Some(Fault::Held(gate)) => gate.pass().await,
+            Some(Fault::Overtaken(others)) => self.others(others).await,
+            None => {}
+        }
+        Ok(true)
     }
 
     async fn others(&self, others: Vec<AppendRequest>) {
@@ -165,20 +194,27 @@ impl EventStore for FaultyStore {
         expected: ExpectedVersion,
         content: Bytes,
     ) -> Result<u64, AppendError> {
-        self.before_read(Call::SaveDocument).await?;
+        let is_answered = self.before_write(Call::SaveDocument).await?;
         self.counts.documents_saved.fetch_add(1, Ordering::Relaxed);
-        self.inner.save_document(key, expected, content).await
+        let saved = self.inner.save_document(key, expected, content.clone()).await;
+        if saved.is_ok() {
+            (self.onlooker.lock())(key, &content);
+        }
+        if is_answered { saved } else { Err(lost()) }
     }
 
     async fn read_all(&self, request: ReadAll) -> Result<AllPage, ReadError> {
+        self.before_read(Call::ReadAll).await?;
         self.inner.read_all(request).await
     }
 
     async fn subscribe(&self, to: SubscribeTo, filter: Filter) -> Result<Subscription, ReadError> {
+        self.before_read(Call::Subscribe).await?;
         self.inner.subscribe(to, filter).await
     }
 
     async fn head(&self) -> Result<Option<Position>, ReadError> {
+        self.before_read(Call::Head).await?;
         self.inner.head().await
     }
 
@@ -220,7 +256,9 @@ impl EventStore for FaultyStore {
     }
 
     async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
-        self.inner.delete_document(key).await
+        let is_answered = self.before_write(Call::DeleteDocument).await?;
+        let deleted = self.inner.delete_document(key).await;
+        if is_answered { deleted } else { Err(lost()) }
     }
 
     async fn documents(
@@ -229,6 +267,7 @@ impl EventStore for FaultyStore {
         after: Option<&DocumentKey>,
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError> {
+        self.before_read(Call::ListDocuments).await?;
         self.inner.documents(prefix, after, limit).await
     }
 

@@ -24,7 +24,7 @@ impl State {
         Ok((self.metadata_of(name), self.stream_state(&name.metadata_stream()).current))
     }
 
-    fn metadata_of(&self, name: &StreamName) -> StreamMetadata {
+    pub(super) fn metadata_of(&self, name: &StreamName) -> StreamMetadata {
         if name.is_metadata() {
             return StreamMetadata::of_metadata_streams();
         }

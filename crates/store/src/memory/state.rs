@@ -104,7 +104,10 @@ impl State {
                     let deleted = described.filter(|described| self.stream_state(described).deleted);
                     let current = self.write(&stream, events, now);
                     appended.position = self.head();
-                    if let Some(described) = deleted.filter(|name| !self.stream_state(name).deleted) {
+                    let brings_back = |name: &StreamName| {
+                        self.metadata_of(name).brings_back(self.stream_state(name).current)
+                    };
+                    if let Some(described) = deleted.filter(brings_back) {
                         self.revive(&described, now);
                     }
                     current

@@ -1,12 +1,10 @@
 //! A session: from a stored checkpoint on, until something ends it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+mod employing;
 
-use engine_store::{RecordedEvent, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage};
+use std::{collections::BTreeMap, time::Duration};
+
+use engine_store::{RecordedEvent, Subscription, SubscriptionMessage};
 use engine_types::Position;
 use tokio::{
     sync::mpsc::{self, OwnedPermit, error::TrySendError},
@@ -15,46 +13,35 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Control, Runner, text};
+use super::{Control, End, Outside, Runner, look};
 use crate::listen::{
-    HANDLING,
     listener::Listener,
+    ownership::Sharing,
     partition::partition_of,
-    records::{self, Checkpoint, ParkedSequence, Versioned},
+    records::{
+        Versioned,
+        checkpoints::{self, Checkpoint, Unmoved},
+    },
     retry,
     status::HandlerState,
-    worker::{Report, Told, Worker},
+    worker::{Report, Told},
 };
 
-/// How many orders about parked sequences wait for a worker at most.
-const ORDERS: usize = 16;
-
-/// How long a worker may take to finish the event at hand when its session ends.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// Why a session ended.
-#[derive(Debug)]
-pub(super) enum End {
-    /// Nobody controls the handler any more.
-    Closed,
-    /// To begin another.
-    Again,
-    /// An operator has paused the handler.
-    Paused,
-    /// The handler stops, before this event.
-    Stopped { position: Position, error: String },
-    /// Something below failed.
-    Failed(String),
-}
+/// How long a worker that was broken off may take to be gone.
+const BROKEN_OFF: Duration = Duration::from_millis(500);
 
 pub(super) struct Session {
     subscription: Subscription,
-    partitions: Vec<Partition>,
+    /// Those that are worked on here.
+    partitions: BTreeMap<usize, Partition>,
+    /// How many there are in all.
+    count: usize,
     workers: JoinSet<Result<(), Told>>,
     stop: CancellationToken,
     reports: mpsc::UnboundedReceiver<Report>,
     /// An event whose partition has no room for it yet.
     held_back: Option<(usize, RecordedEvent)>,
+    sharing: Option<Sharing>,
 }
 
 struct Partition {
@@ -67,52 +54,34 @@ struct Partition {
 }
 
 impl Session {
-    /// Reads checkpoints and parked sequences, starts the workers and subscribes.
-    pub(super) async fn begin<L: Listener>(runner: &Runner<L>) -> Result<Session, String> {
-        let (store, options, name) = (&*runner.store, &runner.options, runner.listener.name());
-        let checkpoints =
-            records::checkpoints(store, name, options.partitions, options.start).await.map_err(text)?;
-        let positions: Vec<_> = checkpoints.iter().map(|checkpoint| checkpoint.value.position).collect();
-        let mut parked = vec![HashMap::new(); options.partitions];
-        for sequence in records::parked(store, name).await.map_err(text)? {
-            parked[partition_of(&sequence.key, options.partitions)].insert(sequence.key.clone(), sequence);
-        }
-        let from = positions.iter().min().copied().flatten();
-        let to = SubscribeTo::All(from.map_or(SubscribeFrom::Start, SubscribeFrom::After));
-        let subscription = store.subscribe(to, runner.filter()).await.map_err(text)?;
-        runner.progress.begin(&positions);
-        let (sender, reports) = mpsc::unbounded_channel();
-        let stop = CancellationToken::new();
-        let mut workers = JoinSet::new();
-        let partitions = checkpoints
-            .into_iter()
-            .zip(parked)
-            .enumerate()
-            .map(|(number, (checkpoint, parked))| {
-                let (partition, worker) =
-                    employ(runner, number, checkpoint, parked, &sender, stop.child_token());
-                workers.spawn(HANDLING.scope(name.to_owned(), worker.run()));
-                partition
-            })
-            .collect();
-        Ok(Session { subscription, partitions, workers, stop, reports, held_back: None })
-    }
-
     /// Hands out events and keeps the checkpoint, until something ends the session.
-    pub(super) async fn run<L: Listener>(mut self, runner: &mut Runner<L>) -> End {
+    pub(super) async fn run<L: Listener>(
+        mut self,
+        runner: &Runner<L>,
+        outside: &mut Outside,
+        orders: Vec<retry::Order>,
+    ) -> End {
+        for order in orders {
+            self.pass_on(order);
+        }
         let every = runner.options.checkpoint_every;
         let mut tick = interval_at(Instant::now() + every, every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = look(self.sharing);
         let end = loop {
             let end = tokio::select! {
                 biased;
-                control = runner.controls.recv() => self.obey(control, runner).await,
-                Some(report) = self.reports.recv() => self.note(report, runner),
-                Some(ended) = self.workers.join_next() => match ended {
-                    Ok(_) => None,
-                    Err(fault) => Some(End::Failed(format!("a worker broke down: {fault}"))),
-                },
-                _ = tick.tick() => self.store_checkpoints(runner).await.err().map(End::Failed),
+                control = outside.controls.recv() => self.obey(control, runner).await,
+                Some(report) = self.reports.recv() => self.note(report, runner).await,
+                Some(ended) = self.workers.join_next() => Some(match ended {
+                    // It has seen that the partition may be another's.
+                    Ok(_) if self.sharing.is_some() => End::Again,
+                    Ok(_) => End::Failed("a worker ended by itself".to_owned()),
+                    Err(fault) => End::Failed(format!("a worker broke down: {fault}")),
+                }),
+                _ = tick.tick() => self.store_checkpoints(runner, None).await.err(),
+                () = outside.share.changed() => Some(End::Again),
+                () = runner.other_orders(&mut look) => Some(End::Again),
                 room = make_room(&self.partitions, self.held_back.as_ref()), if self.held_back.is_some() => {
                     if let (Some(room), Some((_, event))) = (room, self.held_back.take()) {
                         room.send(event);
@@ -121,7 +90,7 @@ impl Session {
                 }
                 message = self.subscription.next(), if self.held_back.is_none() => match message {
                     Ok(message) => { self.take(message, runner); None }
-                    Err(error) => Some(End::Failed(text(error))),
+                    Err(error) => Some(End::Failed(error.to_string())),
                 },
             };
             if let Some(end) = end {
@@ -136,15 +105,18 @@ impl Session {
     fn take<L: Listener>(&mut self, message: SubscriptionMessage, runner: &Runner<L>) {
         match message {
             SubscriptionMessage::Event(event) => {
-                let count = self.partitions.len();
-                let partition =
-                    if count == 1 { 0 } else { partition_of(&runner.listener.key(&event), count) };
-                if !runner.progress.hand_out(partition, event.position) {
+                let number = match self.count {
+                    1 => 0,
+                    count => partition_of(&runner.listener.key(&event), count),
+                };
+                if !runner.progress.hand_out(number, event.position) {
                     return;
                 }
-                let sent = self.partitions[partition].queue.try_send(event);
-                if let Err(TrySendError::Full(event) | TrySendError::Closed(event)) = sent {
-                    self.held_back = Some((partition, event));
+                let Some(partition) = self.partitions.get(&number) else { return };
+                if let Err(TrySendError::Full(event) | TrySendError::Closed(event)) =
+                    partition.queue.try_send(event)
+                {
+                    self.held_back = Some((number, event));
                 }
             }
             SubscriptionMessage::Progress(position) => runner.progress.pass_over(position),
@@ -153,23 +125,33 @@ impl Session {
     }
 
     /// Notes what a worker tells.
-    fn note<L: Listener>(&mut self, report: Report, runner: &Runner<L>) -> Option<End> {
+    async fn note<L: Listener>(&mut self, report: Report, runner: &Runner<L>) -> Option<End> {
         match report {
-            Report::Finished { partition, positions } => {
-                let count = positions.len() as u64;
-                self.partitions[partition].handled += count;
+            Report::Finished { partition, positions, aside } => {
+                runner.progress.finish(partition, &positions, aside);
+                let count = if aside { 0 } else { positions.len() as u64 };
+                if let Some(partition) = self.partitions.get_mut(&partition) {
+                    partition.handled += count;
+                }
                 runner.status.send_modify(|status| status.handled += count);
-                runner.progress.finish(partition, &positions);
                 None
             }
             Report::Parked { partition, keys } => {
-                self.partitions[partition].parked_keys = keys;
-                let parked_keys = self.partitions.iter().map(|partition| partition.parked_keys).sum();
+                if let Some(partition) = self.partitions.get_mut(&partition) {
+                    partition.parked_keys = keys;
+                }
+                let parked_keys = self.partitions.values().map(|partition| partition.parked_keys).sum();
                 runner.status.send_modify(|status| status.parked_keys = parked_keys);
                 None
             }
+            Report::Store { partition, done } => {
+                let stored = self.store_checkpoints(runner, Some(partition)).await;
+                let is_stored = stored.is_ok() && runner.status.borrow().fault.is_none();
+                let _ = done.send(is_stored);
+                stored.err()
+            }
             Report::Stopped { position, error } => Some(End::Stopped { position, error }),
-            Report::StoreFailed(error) => Some(End::Failed(text(error))),
+            Report::StoreFailed(error) => Some(End::Failed(error.to_string())),
         }
     }
 
@@ -178,101 +160,124 @@ impl Session {
         match control {
             None => Some(End::Closed),
             Some(Control::Sequence(order)) => {
-                let partition = partition_of(&order.key, self.partitions.len());
-                if let Err(refused) = self.partitions[partition].orders.try_send(order) {
-                    let order = refused.into_inner();
-                    let _ = order.done.send(Err("too many retries wait already: try again later".to_owned()));
-                }
+                self.pass_on(order);
                 None
             }
             Some(control @ Control::Resume(_)) => {
                 runner.obey(control).await;
                 None
             }
-            Some(control @ (Control::Pause(_) | Control::Reset(..))) => {
-                let end = if matches!(control, Control::Pause(_)) { End::Paused } else { End::Again };
+            Some(control @ (Control::Pause(_) | Control::Reset(..) | Control::Rest(..))) => {
                 self.stop_workers(runner).await;
                 runner.obey(control).await;
-                Some(end)
+                Some(if runner.is_paused() { End::Paused } else { End::Again })
             }
         }
+    }
+
+    /// Passes an order about a parked sequence on to its worker.
+    fn pass_on(&self, order: retry::Order) {
+        let number = partition_of(&order.key, self.count);
+        let (order, fault) = match self.partitions.get(&number) {
+            None => (order, "another process works on this sequence: tell that one"),
+            Some(partition) => match partition.orders.try_send(order) {
+                Ok(()) => return,
+                Err(refused) => (refused.into_inner(), "too many retries wait already: try again later"),
+            },
+        };
+        let _ = order.done.send(Err(fault.to_owned()));
     }
 
     /// Lets the workers finish the event at hand, and stores what was handled.
     async fn stop_workers<L: Listener>(&mut self, runner: &Runner<L>) {
+        if self.stop.is_cancelled() {
+            return;
+        }
         self.stop.cancel();
-        let all = async { while self.workers.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, all).await.is_err() {
+        let grace = runner.options.grace;
+        let grace = self.sharing.map_or(grace, |sharing| sharing.grace.min(grace));
+        if tokio::time::timeout(grace, gone(&mut self.workers)).await.is_err() {
             tracing::warn!(handler = runner.listener.name(), "an event took too long and was broken off");
-            self.workers.shutdown().await;
+            self.workers.abort_all();
+            // One that blocks its thread cannot be broken off. Nobody hears it any more.
+            let _ = tokio::time::timeout(BROKEN_OFF, gone(&mut self.workers)).await;
         }
         while let Ok(report) = self.reports.try_recv() {
-            self.note(report, runner);
+            if matches!(report, Report::Finished { .. } | Report::Parked { .. }) {
+                self.note(report, runner).await;
+            }
         }
-        if let Err(fault) = self.store_checkpoints(runner).await {
-            tracing::warn!(handler = runner.listener.name(), fault, "the last checkpoint was not stored");
+        self.reports.close();
+        if let Err(end) = self.store_checkpoints(runner, None).await {
+            tracing::warn!(handler = runner.listener.name(), ?end, "the last checkpoint was not stored");
         }
     }
 
-    /// Stores the checkpoints that have moved.
-    async fn store_checkpoints<L: Listener>(&mut self, runner: &Runner<L>) -> Result<(), String> {
-        let (name, count) = (runner.listener.name(), self.partitions.len());
+    /// Stores the checkpoints that have moved, and that of partition `asked` in any case where others share the
+    /// work: it shows that nobody has taken over. Where the store fails, handling goes on, and the next time
+    /// will do.
+    async fn store_checkpoints<L: Listener>(
+        &mut self,
+        runner: &Runner<L>,
+        asked: Option<usize>,
+    ) -> Result<(), End> {
+        let name = runner.listener.name();
         let positions = runner.progress.checkpoints();
-        for (number, (partition, position)) in self.partitions.iter_mut().zip(positions).enumerate() {
-            let Versioned { value, version } = &partition.checkpoint;
-            if value.position == position {
+        let mut fault = None;
+        for (number, partition) in &mut self.partitions {
+            let Versioned { value, .. } = &partition.checkpoint;
+            let Some(position) = positions.get(number).copied() else { continue };
+            let is_asked = self.sharing.is_some() && asked == Some(*number);
+            if value.position == position && !is_asked {
                 continue;
             }
-            let value = Checkpoint { position, handled: value.handled + partition.handled };
-            let key = records::checkpoint_key(name, number, count).map_err(text)?;
-            let version = records::save(&*runner.store, &key, &value, Some(*version)).await.map_err(text)?;
-            partition.checkpoint = Versioned { value, version };
-            partition.handled = 0;
+            let handled = value.handled + partition.handled;
+            let value = Checkpoint { position, handled, owner: runner.owner };
+            if runner.listener.keeps_own() {
+                match keep(&*runner.listener, position).await {
+                    Ok(()) => partition.checkpoint.value = value,
+                    Err(error) => fault = Some(error),
+                }
+                continue;
+            }
+            let place = (name, *number, self.count);
+            match checkpoints::advance(&*runner.store, place, &mut partition.checkpoint, value).await {
+                Ok(()) => partition.handled = 0,
+                Err(Unmoved::TakenOver(error)) => return Err(self.taken_over(error)),
+                Err(Unmoved::Unavailable(error)) => fault = Some(error),
+            }
         }
+        runner.status.send_if_modified(|status| {
+            let is_new = status.fault != fault;
+            status.fault = fault;
+            is_new
+        });
         Ok(())
+    }
+
+    /// Where the work is shared, another session finds out whose it is now.
+    fn taken_over(&self, error: String) -> End {
+        if self.sharing.is_some() { End::Again } else { End::TakenOver(error) }
     }
 }
 
-/// Makes the worker of a partition, and the ways to it.
-fn employ<L: Listener>(
-    runner: &Runner<L>,
-    number: usize,
-    checkpoint: Versioned<Checkpoint>,
-    parked: HashMap<String, ParkedSequence>,
-    reports: &mpsc::UnboundedSender<Report>,
-    stop: CancellationToken,
-) -> (Partition, Worker<L>) {
-    let (queue, events) = mpsc::channel(runner.options.queue_events.max(1));
-    let (orders, told) = mpsc::channel(ORDERS);
-    let last_taken = checkpoint.value.position;
-    let partition = Partition { queue, orders, checkpoint, handled: 0, parked_keys: parked.len() };
-    let worker = Worker {
-        partition: number,
-        listener: Arc::clone(&runner.listener),
-        store: Arc::clone(&runner.store),
-        clock: Arc::clone(&runner.clock),
-        options: Arc::clone(&runner.options),
-        policy: runner.policy.clone(),
-        filter: runner.filter(),
-        stop,
-        queue: events,
-        orders: told,
-        reports: reports.clone(),
-        parked,
-        uncounted: HashSet::new(),
-        batch: Vec::new(),
-        retry: None,
-        last_taken,
-    };
-    (partition, worker)
+/// Has a listener move its own checkpoint.
+async fn keep<L: Listener>(listener: &L, position: Option<Position>) -> Result<(), String> {
+    let Some(position) = position else { return Ok(()) };
+    listener.keep(position).await.map_err(|error| error.to_string())
+}
+
+/// Waits until all workers are gone.
+async fn gone(workers: &mut JoinSet<Result<(), Told>>) {
+    while workers.join_next().await.is_some() {}
 }
 
 /// Waits until there is room for the event that is held back; none when the worker is gone, whose report says
 /// why. Cancel-safe.
 async fn make_room(
-    partitions: &[Partition],
+    partitions: &BTreeMap<usize, Partition>,
     held_back: Option<&(usize, RecordedEvent)>,
 ) -> Option<OwnedPermit<RecordedEvent>> {
     let (partition, _) = held_back?;
-    partitions[*partition].queue.clone().reserve_owned().await.ok()
+    partitions.get(partition)?.queue.clone().reserve_owned().await.ok()
 }

@@ -10,8 +10,13 @@ use tokio::sync::Semaphore;
 pub enum Call {
     Append,
     Read,
+    ReadAll,
+    Subscribe,
+    Head,
     LoadDocument,
     SaveDocument,
+    DeleteDocument,
+    ListDocuments,
 }
 
 /// What happens to one call.
@@ -54,6 +59,11 @@ impl Gate {
     /// Waits until one more call has arrived.
     pub async fn arrival(&self) {
         self.arrived.acquire().await.expect("the gate is never torn down").forget();
+    }
+
+    /// Arrives, and waits until the gate is opened.
+    pub async fn wait(&self) {
+        self.pass().await;
     }
 
     pub(super) async fn pass(&self) {

@@ -1,0 +1,92 @@
+//! Committing a batch: one write, one sync, one publication, then the answers.
+
+use std::{io, sync::Arc, time::Instant};
+
+use super::{Writer, answer::Failure, batch::Batch, tail::WriteFailure};
+
+impl Writer {
+    /// Writes, syncs, publishes and answers.
+    pub(super) fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
+        let answers = std::mem::take(&mut batch.answers);
+        let result = self.make_durable(&batch);
+        if result.is_ok() && !batch.frames.is_empty() {
+            self.shared.publish(|index| batch.publish(index));
+            if !batch.entries.is_empty() {
+                self.wake.send_modify(|count| *count += 1);
+            }
+        }
+        for answer in answers {
+            answer.send(result.as_ref().err());
+        }
+        // Nobody waits for this: the next decision is made by this thread too.
+        if result.is_ok() {
+            batch.entries.iter().for_each(|entry| self.recent.add(entry.id));
+        }
+        self.keep_buffer(batch.frames);
+        result
+    }
+
+    /// Keeps the buffer for the next batch, unless an uncommon batch made it large.
+    fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= 2 * self.shared.options.batch_bytes {
+            buffer.clear();
+            self.buffer = buffer;
+        }
+    }
+
+    fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {
+        if self.poison.is_some() {
+            // All that is in the batch has been refused already, and a failed sync is not tried again.
+            return Ok(());
+        }
+        if !batch.frames.is_empty() {
+            self.tail.write(&batch.frames).map_err(|failure| self.not_written(failure))?;
+        }
+        if batch.wants_sync && self.tail.is_dirty() {
+            self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
+        }
+        self.dirty_since =
+            if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };
+        Ok(())
+    }
+
+    /// What a failed write means: a full disk may have room again, all else needs a recovery.
+    pub(super) fn not_written(&mut self, failure: WriteFailure) -> Failure {
+        match failure {
+            WriteFailure::Undone(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Failure::NotWritten("the disk is full: make room, then try again".into())
+            }
+            WriteFailure::Undone(error) => {
+                let why = lost(&error);
+                self.poison_with(&why);
+                Failure::NotWritten(why.into())
+            }
+            WriteFailure::Unknown(error) => self.poison_with(&lost(&error)),
+        }
+    }
+
+    pub(super) fn sync_buffered(&mut self) {
+        self.dirty_since = None;
+        if self.poison.is_none()
+            && self.tail.is_dirty()
+            && let Err(error) = self.tail.sync()
+        {
+            self.poison_with(&lost(&error));
+        }
+    }
+
+    /// Refuses all writes from now on.
+    pub(super) fn poison_with(&mut self, why: &str) -> Failure {
+        tracing::error!("{why}");
+        let why: Arc<str> = why.into();
+        self.poison = Some(why.clone());
+        self.dirty_since = None;
+        Failure::Unknown(why)
+    }
+}
+
+pub(super) fn lost(error: &io::Error) -> String {
+    format!(
+        "the disk failed ({error}); nothing more is written until the store is opened again, which recovers it"
+    )
+}

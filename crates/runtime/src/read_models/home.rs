@@ -1,0 +1,257 @@
+//! Where the generations of one projection live: finding the one to go on with, beginning another, tidying up.
+//!
+//! There is no pointer to the generation that is shown: it is the newest that is *ready*, which each generation
+//! says of itself in the same transaction as its rows. So a crash at any moment leaves one answer.
+
+use std::{fmt, sync::Arc};
+
+use engine_store::{
+    AppendError, EventStore, ReadError,
+    rows::{GenerationId, RowError, RowStore, RowStores},
+};
+
+use super::{
+    Projection,
+    generation::{Batch, Generation},
+    memory::MemoryRows,
+    snapshot::Snapshots,
+    stored::StoredRows,
+};
+use crate::listen::records;
+
+/// Where read models are kept.
+#[derive(Clone, Default)]
+pub enum ReadModels {
+    /// In the memory of this process; saved to the store now and then, if the store lasts.
+    #[default]
+    Memory,
+    /// In a database.
+    Stored(Arc<dyn RowStores>),
+}
+
+impl ReadModels {
+    /// As one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ReadModels::Memory => "memory",
+            ReadModels::Stored(_) => "database",
+        }
+    }
+}
+
+impl fmt::Debug for ReadModels {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.kind())
+    }
+}
+
+/// The place of one projection's generations.
+pub(super) struct Home {
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) place: ReadModels,
+    snapshots: Snapshots,
+}
+
+impl Home {
+    pub(super) fn new(store: Arc<dyn EventStore>, place: ReadModels) -> Self {
+        let snapshots = Snapshots::new(store.clone());
+        Home { store, place, snapshots }
+    }
+
+    /// The generation to go on with: the newest that is ready, or else the newest that was begun, or an empty one.
+    ///
+    /// What has seen more events than there are, or is damaged, is removed: it can be built anew.
+    pub(super) async fn find<P: Projection>(&self) -> Result<Generation<P::Row>, RowError> {
+        match &self.place {
+            ReadModels::Memory => self.find_saved::<P>().await,
+            ReadModels::Stored(stores) => self.find_stored::<P>(stores).await,
+        }
+    }
+
+    async fn find_saved<P: Projection>(&self) -> Result<Generation<P::Row>, RowError> {
+        let (number, kept) = self.snapshots.load(P::NAME, P::VERSION).await?;
+        let head = self.store.head().await.map_err(unreachable_store)?;
+        let is_ahead = kept.position > head;
+        let (number, kept) =
+            if is_ahead { (number + 1, super::memory::Kept::default()) } else { (number, kept) };
+        Ok(Generation::Memory(MemoryRows::new(number, P::rank, kept)))
+    }
+
+    async fn find_stored<P: Projection>(
+        &self,
+        stores: &Arc<dyn RowStores>,
+    ) -> Result<Generation<P::Row>, RowError> {
+        let head = self.store.head().await.map_err(unreachable_store)?;
+        let stores = stores.clone();
+        blocking(move || {
+            let mut all = stores.generations(P::NAME)?;
+            all.sort_by_key(|generation| std::cmp::Reverse(generation.number));
+            let newest = all.first().map_or(0, |generation| generation.number);
+            let mut begun: Option<(GenerationId, Arc<dyn RowStore>)> = None;
+            for id in all.into_iter().filter(|id| id.version == P::VERSION) {
+                let opened = stores.open(P::NAME, id).and_then(|rows| rows.state().map(|state| (rows, state)));
+                match opened {
+                    Ok((_, state)) if state.position > head => stores.remove(P::NAME, id)?,
+                    Ok((rows, state)) if state.ready => {
+                        return Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows)));
+                    }
+                    Ok((rows, _)) => begun = begun.or(Some((id, rows))),
+                    Err(RowError::Damaged(fault)) => {
+                        tracing::warn!(projection = P::NAME, generation = %id, %fault, "damaged, and removed");
+                        stores.remove(P::NAME, id)?;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let (id, rows) = match begun {
+                Some(begun) => begun,
+                None => begin_stored::<P>(&*stores, newest + 1)?,
+            };
+            Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows)))
+        })
+        .await
+    }
+
+    /// An empty generation with this number.
+    pub(super) async fn begin<P: Projection>(&self, number: u64) -> Result<Generation<P::Row>, RowError> {
+        match &self.place {
+            ReadModels::Memory => {
+                Ok(Generation::Memory(MemoryRows::new(number, P::rank, super::memory::Kept::default())))
+            }
+            ReadModels::Stored(stores) => {
+                let stores = stores.clone();
+                let (_, rows) = blocking(move || begin_stored::<P>(&*stores, number)).await?;
+                Ok(Generation::Stored(StoredRows::new(number, P::rank, rows)))
+            }
+        }
+    }
+
+    /// Stores that a generation may be shown from now on, and makes it last.
+    pub(super) async fn make_ready<P: Projection>(
+        &self,
+        generation: &Arc<Generation<P::Row>>,
+    ) -> Result<(), RowError> {
+        commit(generation, Batch { ready: true, durable: true, ..Batch::default() }).await?;
+        self.save::<P>(generation).await
+    }
+
+    /// Makes everything that a generation has counted last through a power cut.
+    pub(super) async fn secure<P: Projection>(
+        &self,
+        generation: &Arc<Generation<P::Row>>,
+    ) -> Result<(), RowError> {
+        if generation.may_wait() {
+            commit(generation, Batch { durable: true, ..Batch::default() }).await
+        } else {
+            self.save::<P>(generation).await
+        }
+    }
+
+    /// Saves rows that are in memory to a store that lasts.
+    pub(super) async fn save<P: Projection>(&self, generation: &Generation<P::Row>) -> Result<(), RowError> {
+        match generation {
+            Generation::Memory(rows) => self.snapshots.save(P::NAME, P::VERSION, rows).await,
+            Generation::Stored(_) => Ok(()),
+        }
+    }
+
+    /// Removes everything but one generation.
+    pub(super) async fn tidy<P: Projection>(&self, keep: u64) -> Result<(), RowError> {
+        if let ReadModels::Stored(stores) = &self.place {
+            let stores = stores.clone();
+            blocking(move || {
+                let others = stores.generations(P::NAME)?.into_iter().filter(|id| id.number != keep);
+                others.into_iter().try_for_each(|id| stores.remove(P::NAME, id))
+            })
+            .await?;
+        }
+        self.forget_parked::<P>(|number| number != keep).await
+    }
+
+    /// Removes one generation.
+    pub(super) async fn remove<P: Projection>(&self, number: u64) -> Result<(), RowError> {
+        if let ReadModels::Stored(stores) = &self.place {
+            let (stores, id) = (stores.clone(), GenerationId { version: P::VERSION, number });
+            blocking(move || stores.remove(P::NAME, id)).await?;
+        }
+        self.forget_parked::<P>(|other| other == number).await
+    }
+
+    /// Forgets what was counted late where nothing is parked any more and the position has passed it.
+    pub(super) async fn forget_late<P: Projection>(
+        &self,
+        generation: &Arc<Generation<P::Row>>,
+    ) -> Result<(), RowError> {
+        let (late, position) = on_generation(generation, |it| Ok((it.all_late()?, it.position()?))).await?;
+        if late.is_empty() {
+            return Ok(());
+        }
+        let recorded = records::of_generation(P::NAME, generation.number());
+        let parked = records::parked(&*self.store, &recorded).await.map_err(unreachable_store)?;
+        let is_over = |(key, last): &(String, _)| {
+            Some(*last) <= position && parked.iter().all(|sequence| sequence.key != *key)
+        };
+        let forget: Vec<_> = late.into_iter().filter(is_over).map(|(key, _)| key).collect();
+        if forget.is_empty() {
+            Ok(())
+        } else {
+            commit(generation, Batch { forget, ..Batch::default() }).await
+        }
+    }
+
+    async fn forget_parked<P: Projection>(&self, concerns: impl Fn(u64) -> bool) -> Result<(), RowError> {
+        let recorded =
+            records::parked_of_generations(&*self.store, P::NAME).await.map_err(unreachable_store)?;
+        for (number, key) in recorded {
+            if concerns(number) {
+                self.store.delete_document(&key).await.map_err(unwritable_store)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn begin_stored<P: Projection>(
+    stores: &dyn RowStores,
+    number: u64,
+) -> Result<(GenerationId, Arc<dyn RowStore>), RowError> {
+    let id = GenerationId { version: P::VERSION, number };
+    stores.remove(P::NAME, id)?;
+    Ok((id, stores.open(P::NAME, id)?))
+}
+
+/// Stores a batch, off this thread where that may wait.
+pub(super) async fn commit<R: super::Row>(
+    generation: &Arc<Generation<R>>,
+    batch: Batch<R>,
+) -> Result<(), RowError> {
+    on_generation(generation, move |generation| generation.commit(batch)).await
+}
+
+/// Works on a generation, off this thread where that may wait.
+pub(super) async fn on_generation<R: super::Row, T: Send + 'static>(
+    generation: &Arc<Generation<R>>,
+    work: impl FnOnce(&Generation<R>) -> Result<T, RowError> + Send + 'static,
+) -> Result<T, RowError> {
+    if generation.may_wait() {
+        let generation = generation.clone();
+        blocking(move || work(&generation)).await
+    } else {
+        work(generation)
+    }
+}
+
+/// Runs on a thread that may wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RowError> + Send + 'static,
+) -> Result<T, RowError> {
+    tokio::task::spawn_blocking(work).await.map_err(RowError::unavailable)?
+}
+
+pub(super) fn unreachable_store(error: ReadError) -> RowError {
+    RowError::unavailable(error)
+}
+
+pub(super) fn unwritable_store(error: AppendError) -> RowError {
+    RowError::unavailable(error)
+}

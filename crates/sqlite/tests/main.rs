@@ -1,0 +1,12 @@
+//! The promises of read models, as tests that run wherever rows are kept. One binary, so that it is linked once.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod counting;
+mod domain;
+mod listings;
+mod parked;
+mod places;
+mod queries;
+mod rebuilds;
+mod versions;
