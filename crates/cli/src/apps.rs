@@ -27,6 +27,13 @@ impl From<Vec<App>> for Apps {
 }
 
 impl Apps {
+    /// What `--app` is for, with the names that it takes.
+    pub(crate) fn help(&self) -> String {
+        let names: Vec<_> = self.0.iter().map(App::name).collect();
+        let default = names.first().unwrap_or(&"none");
+        format!("The application, one of: {} [default: {default}]", names.join(", "))
+    }
+
     /// The application of this name, or the default one.
     pub(crate) fn choose(&self, name: Option<&str>) -> Result<&App, Failure> {
         let Some(name) = name else {

@@ -1,17 +1,21 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
+mod listening;
 mod usage;
 mod value;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use engine::{ExpectedRevision, command::nearest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub(crate) use listening::{
+    Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
+};
 pub(crate) use usage::{fault, rendered};
-pub(crate) use value::body;
+pub(crate) use value::{body, query_body};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not found, 2 wrong usage, \
                           3 the store failed.\nWithout a command, the console starts.";
@@ -23,6 +27,11 @@ const STORE: &str = "The store, `memory:` or `file:PATH` [env: ENGINE_STORE] [de
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
   send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
+
+const QUERY_EXAMPLES: &str = "Examples:
+  query balances
+  query statement jsdf
+  query statement account=jsdf limit=10 --consistency eventual";
 
 /// Sends commands, shows states, reads events: the command line of an event-sourced application.
 #[derive(Debug, Parser)]
@@ -93,17 +102,24 @@ pub(crate) enum Command {
     Send(Send),
     /// Show the state of an aggregate as JSON, now or as it was
     Show(Show),
+    /// Ask a read model
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(Query),
     /// Read the events of a stream, or of `$all`
     Read(Read),
     /// List streams
     Streams(Streams),
+    /// List what listens to events, or tell it what to do
+    Handlers(Handlers),
+    /// List read models, or build one anew
+    Projections(Projections),
     /// Check that everything in the store is whole
     Verify,
     /// Write all events to a file, one line of JSON each
     Export(Export),
     /// Take events in from a file that `export` has written
     Import(Import),
-    /// Show what is registered: commands, aggregates, events
+    /// Show what is registered: commands, aggregates, events, what listens to them, and queries
     Map(MapArgs),
     /// Explain a command of the domain or of this program
     Help(Help),
@@ -119,7 +135,7 @@ pub(crate) struct Send {
     #[arg(value_name = "FIELD=VALUE | JSON")]
     pub(crate) body: Vec<String>,
     /// The command's identity: sent again with the same, it gives the first answer again
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = value::id)]
     pub(crate) id: Option<Uuid>,
     /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
     #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::expected)]
@@ -128,7 +144,7 @@ pub(crate) struct Send {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) consistency: Consistency,
     /// What the whole chain of causes is called
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) correlation_id: Option<String>,
     /// Entries for the metadata of the events, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = value::object)]

@@ -1,10 +1,13 @@
 //! What can be asked for: one file per command.
 
 mod export;
+mod handlers;
 mod help;
 mod import;
 mod map;
 mod progress;
+mod projections;
+mod query;
 mod read;
 mod send;
 mod show;
@@ -13,13 +16,18 @@ mod verify;
 
 use crate::{args::Command, failure::Trouble, output::Output, world::World};
 
+pub(crate) use projections::cancel as cancel_rebuild;
+
 /// Carries out one command and writes its answer.
 pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -> Result<(), Trouble> {
     match command {
         Command::Send(send) => send::run(send, world, output).await,
         Command::Show(show) => show::run(show, world, output).await,
+        Command::Query(query) => query::run(query, world, output).await,
         Command::Read(read) => read::run(read, world, output).await,
         Command::Streams(streams) => streams::run(streams, world, output).await,
+        Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
+        Command::Projections(projections) => projections::run(projections, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,

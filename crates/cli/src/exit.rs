@@ -7,7 +7,7 @@ use crate::signals::Signal;
 /// Every kind of error, and how a process ends that had only this to do. `docs/commands.md` has the same list.
 ///
 /// The kind `stopped` is absent: which signal it was decides.
-const KINDS: [(&str, Exit); 20] = [
+const KINDS: [(&str, Exit); 25] = [
     ("rejected", Exit::Refused),
     ("conflict", Exit::Refused),
     ("timeout", Exit::Refused),
@@ -15,10 +15,15 @@ const KINDS: [(&str, Exit); 20] = [
     ("halted", Exit::Refused),
     ("deleted", Exit::Refused),
     ("not_found", Exit::Refused),
+    ("being_built", Exit::Refused),
+    ("refused", Exit::Refused),
     ("usage", Exit::Usage),
     ("invalid", Exit::Usage),
     ("unknown_command", Exit::Usage),
     ("unknown_category", Exit::Usage),
+    ("unknown_query", Exit::Usage),
+    ("unknown_handler", Exit::Usage),
+    ("unknown_projection", Exit::Usage),
     ("unavailable", Exit::StoreFailed),
     ("outcome_unknown", Exit::StoreFailed),
     ("corrupt", Exit::StoreFailed),
@@ -75,8 +80,9 @@ mod tests {
     use super::*;
 
     /// The sources that give errors their kinds.
-    const SOURCES: [&str; 3] = [
+    const SOURCES: [&str; 4] = [
         include_str!("../../runtime/src/send_error.rs"),
+        include_str!("../../runtime/src/read_models/answer.rs"),
         include_str!("../../engine/src/stores.rs"),
         include_str!("failure.rs"),
     ];
@@ -91,7 +97,9 @@ mod tests {
 
     #[test]
     fn every_kind_that_the_engine_can_produce_is_listed() {
-        for (source, some) in SOURCES.into_iter().zip(["not_yet_handled", "wrong_version", "not_found"]) {
+        for (source, some) in
+            SOURCES.into_iter().zip(["not_yet_handled", "being_built", "wrong_version", "not_found"])
+        {
             assert!(kinds_in(source).any(|kind| kind == some), "`{some}` is not found where it should be");
             for kind in kinds_in(source).filter(|kind| *kind != "stopped") {
                 assert!(KINDS.iter().any(|(listed, _)| *listed == kind), "`{kind}` has no exit code");

@@ -3,7 +3,9 @@
 use std::{any::Any, error::Error, fmt::Display, io};
 
 use engine::{
-    SendError, StartError,
+    QueryError, SendError, StartError,
+    listen::HandlersError,
+    read_models::ProjectionsError,
     store::{AppendError, ReadError},
     stores::OpenError,
 };
@@ -89,6 +91,44 @@ impl<R: Display> From<SendError<R>> for Failure {
     }
 }
 
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        let failure = Failure::new(error.kind(), with_causes(&error));
+        match error {
+            QueryError::Invalid(fault) => Failure { field: fault.field, ..failure },
+            QueryError::UnknownQuery { .. } => failure.advising("`help` lists the queries"),
+            QueryError::NotYetHandled { .. } => {
+                failure.advising("`--consistency eventual` answers with what there is")
+            }
+            QueryError::Damaged(_) => failure.advising("`projections rebuild` builds it anew"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<HandlersError> for Failure {
+    fn from(error: HandlersError) -> Self {
+        let kind = match error {
+            HandlersError::Store(error) => return error.into(),
+            HandlersError::Unknown { .. } => "unknown_handler",
+            HandlersError::Refused(_) => "refused",
+            _ => "not_yet_handled",
+        };
+        Failure::new(kind, error.to_string())
+    }
+}
+
+impl From<ProjectionsError> for Failure {
+    fn from(error: ProjectionsError) -> Self {
+        let kind = match error {
+            ProjectionsError::Unknown { .. } => "unknown_projection",
+            ProjectionsError::Refused(_) | ProjectionsError::Cancelled(_) => "refused",
+            _ => "unavailable",
+        };
+        Failure::new(kind, error.to_string())
+    }
+}
+
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let kind = match &error {
@@ -168,6 +208,24 @@ impl From<io::Error> for Trouble {
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         Trouble::Failed(failure)
+    }
+}
+
+impl From<QueryError> for Trouble {
+    fn from(error: QueryError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl From<HandlersError> for Trouble {
+    fn from(error: HandlersError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl From<ProjectionsError> for Trouble {
+    fn from(error: ProjectionsError) -> Self {
+        Trouble::Failed(error.into())
     }
 }
 

@@ -29,6 +29,7 @@ mod commands;
 mod console;
 mod exit;
 mod failure;
+mod logging;
 mod output;
 mod panics;
 mod shell;
@@ -45,5 +46,6 @@ pub use apps::Apps;
 /// With several applications, `--app NAME` chooses one; the first is the default.
 pub fn run(apps: impl Into<Apps>) -> ExitCode {
     panics::report_in_one_line();
+    logging::start();
     shell::run(&apps.into(), std::env::args_os().collect()).into()
 }

@@ -2,8 +2,10 @@
 
 mod human;
 mod human_help;
+mod human_listening;
 mod json;
 mod raw_json;
+mod table;
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
@@ -13,13 +15,16 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use engine::{
     JsonEvent, JsonReceipt, Position, Revision, StreamName,
-    runtime::map::{CommandDescription, Map},
+    listen::{HandlerReport, ParkedSequence, ResetPreview},
+    read_models::ProjectionReport,
+    runtime::map::{CommandDescription, Map, QueryDescription},
     store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
 use crate::{args::MapFormat, failure::Failure};
 
+pub(crate) use human::printable;
 pub(crate) use human_help::value as example_value;
 
 /// How much is gathered before it is written.
@@ -37,6 +42,20 @@ pub(crate) enum Answer<'a> {
     Event { event: &'a RecordedEvent, in_all: bool },
     /// A stream.
     Stream(&'a StreamInfo),
+    /// A query was answered.
+    Answered { query: &'a str, answer: &'a Value },
+    /// How handlers are doing.
+    Handlers(&'a [HandlerReport]),
+    /// A sequence that a handler has put aside.
+    Parked(&'a ParkedSequence),
+    /// A handler was reset, or would be.
+    Reset { handler: &'a str, preview: bool, leads_to: &'a ResetPreview },
+    /// A handler was told something.
+    Done(&'a Done<'a>),
+    /// How read models are doing.
+    Projections(&'a [ProjectionReport]),
+    /// A read model was built anew.
+    Rebuilt { report: &'a ProjectionReport, events: u64 },
     /// The store was checked.
     Verified(&'a VerifyReport),
     /// Events were written to a file, behind those that were there.
@@ -47,12 +66,34 @@ pub(crate) enum Answer<'a> {
     Map(&'a Map, MapFormat),
     /// All commands in short.
     Overview { grammar: &'a clap::Command, map: &'a Map },
+    /// One query at length.
+    Query { projection: &'a str, query: &'a QueryDescription },
     /// One command of the domain at length.
     Command { category: &'a str, command: &'a CommandDescription },
     /// A help text.
     Help(&'a str),
     /// The name and version of this program.
     Version(&'a str),
+}
+
+/// What a handler was told, and how many events that concerned.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Done<'a> {
+    pub(crate) handler: &'a str,
+    #[serde(skip)]
+    pub(crate) what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
+}
+
+impl<'a> Done<'a> {
+    pub(crate) fn new(handler: &'a str, what: &'static str) -> Self {
+        Done { handler, what, events: None }
+    }
+
+    pub(crate) fn counted(handler: &'a str, what: &'static str, events: u64) -> Self {
+        Done { handler, what, events: Some(events) }
+    }
 }
 
 /// Writes answers to stdout.

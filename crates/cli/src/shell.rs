@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, panic::AssertUnwindSafe, sync::Arc};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -31,7 +31,9 @@ pub(crate) fn run(apps: &Apps, arguments: Vec<OsString>) -> Exit {
 }
 
 fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Result<Exit, Trouble> {
-    let line = match ShellLine::try_parse_from(arguments) {
+    let grammar = ShellLine::command().mut_arg("app", |app| app.help(apps.help()));
+    let parsed = grammar.try_get_matches_from(arguments);
+    let line = match parsed.and_then(|matches| ShellLine::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => return usage(&error, output),
     };

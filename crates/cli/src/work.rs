@@ -35,6 +35,10 @@ pub(crate) async fn carry_out(
                 tokio::time::timeout(GRACE, &mut work).await.map_err(|_| Trouble::Stopped(signal))?
             }
             Command::Read(read) if read.follow => Ok(Ok(())),
+            Command::Projections(projections) => {
+                let _ = tokio::time::timeout(GRACE, commands::cancel_rebuild(projections, world)).await;
+                Err(Trouble::Stopped(signal))?
+            }
             _ => Err(Trouble::Stopped(signal))?,
         },
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::{
     App, Bus,
-    runtime::map::Map,
+    runtime::{Environment, map::Map},
     store::{EventStore, VerifyProgress, VerifyReport},
 };
 use tokio::{sync::OnceCell, task::JoinSet};
@@ -30,6 +30,11 @@ impl World {
     /// What is registered.
     pub(crate) fn map(&self) -> &Map {
         &self.map
+    }
+
+    /// Refuses an application that contradicts itself, which needs no store to be found out.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        Ok(self.app.check()?)
     }
 
     /// The name of the store.
@@ -57,7 +62,12 @@ impl World {
     /// The application, running over the store.
     pub(crate) async fn bus(&self) -> Result<&Bus, Failure> {
         let store = self.store().await?;
-        self.bus.get_or_try_init(async || Ok(self.app.clone().start(store.clone()).await?)).await
+        let start = async || {
+            let read_models = engine::stores::read_models(&self.url)?;
+            let world = Environment { read_models, ..Environment::default() };
+            Ok(self.app.clone().start_in(store.clone(), world).await?)
+        };
+        self.bus.get_or_try_init(start).await
     }
 
     /// Checks the store: the open one, or else the files as they are, so that a damaged one can be checked.

@@ -15,7 +15,10 @@ fn counter() -> Command {
     let program: PathBuf = profile.join("examples").join("counter");
     assert!(program.exists(), "`{}` is missing: run all tests of the package", program.display());
     let mut command = Command::new(program);
-    command.args(["--store", "memory:"]).env_remove("ENGINE_STORE").env_remove("RUST_BACKTRACE");
+    command.args(["--store", "memory:"]);
+    for variable in ["ENGINE_STORE", "ENGINE_LOG", "RUST_LOG", "RUST_BACKTRACE"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -79,5 +82,12 @@ fn a_command_whose_events_were_not_handled_says_that_it_took_effect_and_exits_wi
     );
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("`teller`") && message.contains("do not send it again"), "{message}");
-    assert!(text(&output.stderr).contains("error: the command took effect"), "{}", text(&output.stderr));
+    let lines: Vec<_> = text(&output.stderr).lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with("error (engine_runtime::listen"),
+        "the handler says why it stopped: {lines:?}"
+    );
+    assert!(lines[0].contains("teller") && lines[0].contains("this counter is unlucky"), "{lines:?}");
+    assert!(lines[1].starts_with("error: the command took effect"), "{lines:?}");
 }

@@ -53,6 +53,16 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file `store` is not there, and what is there looks like a store. Nothing was changed.
+    #[error(
+        "the marker file `store` is missing from `{directory}`, which looks like a store: delete nothing, and copy \
+         `store` there from a backup of this store (it never changes); if other files may be missing too, restore \
+         the whole backup"
+    )]
+    MarkerMissing {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The directory cannot be written, or not by this user.
     #[error("`{path}` cannot be used: {} ({source})", rights(source))]
     ReadOnly {

@@ -45,6 +45,7 @@ mod verify;
 mod view;
 mod writer;
 
+pub use closing::ClosedUnmarked;
 pub use error::OpenError;
 pub use options::LogOptions;
 pub use store::LogStore;

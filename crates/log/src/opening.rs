@@ -1,5 +1,6 @@
 //! Opening a store: what is in the directory, is it whole, and where does it end.
 
+mod marker;
 mod parts;
 
 use std::{collections::VecDeque, io, sync::Arc};
@@ -13,7 +14,7 @@ use crate::{
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{Segment, SegmentHeader},
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -32,10 +33,16 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     let at = |error| OpenError::io(disk.place(), error);
     disk.create().map_err(at)?;
     let found = Found::look(&*disk)?;
-    found.refuse_strangers(&*disk)?;
+    if found.content(&*disk)? == Content::WithoutMarker {
+        marker::check(&*disk, &found)?;
+    }
     let lock = lock(&*disk, Lock::Exclusive)?;
     let found = Found::look(&*disk)?;
-    let store = if found.has_store { read_store(&*disk)? } else { create_store(&*disk, &found)? };
+    let store = match found.content(&*disk)? {
+        Content::Store => read_store(&*disk)?,
+        Content::Nothing => create_store(&*disk, &found)?,
+        Content::WithoutMarker => marker::restore(&*disk, &found)?,
+    };
     let found = Found::look(&*disk)?;
     for name in &found.unfinished {
         disk.remove(name).map_err(at)?;
@@ -45,7 +52,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
         let file = disk.place().join(CLEAN);
         warn!("`{}` is damaged ({fault}): the end of the log is checked without it", file.display());
     }
-    let segments = open_segments(&*disk, &found.segments, store)?;
+    let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
     let pages = Arc::new(PageCache::new(options.cache_bytes));
     let parts = parts::open(&disk, segments, &ending, &pages)?;
     if found.is_clean {
@@ -121,20 +128,55 @@ impl Found {
         Ok(found)
     }
 
-    /// Refuses a directory that holds something else.
-    pub(crate) fn refuse_strangers(&self, disk: &dyn Disk) -> Result<(), OpenError> {
-        let began = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
+    /// Says what the files make of the directory.
+    pub(crate) fn content(&self, disk: &dyn Disk) -> Result<Content, OpenError> {
         if self.has_store {
-            return Ok(());
+            return Ok(Content::Store);
         }
-        let lost = if began { None } else { self.segments.first() };
-        match self.strangers.first().or(lost) {
-            None => Ok(()),
+        let is_index = |name: &String| {
+            name.strip_suffix(".idx")
+                .is_some_and(|name| Segment::parse_name(&format!("{name}.log")).is_some())
+        };
+        if self.is_clean || self.strangers.iter().any(is_index) {
+            return Ok(Content::WithoutMarker);
+        }
+        if !self.segments.is_empty() {
+            let begun = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
+            return Ok(if begun && self.hold_nothing(disk)? {
+                Content::Nothing
+            } else {
+                Content::WithoutMarker
+            });
+        }
+        match self.strangers.first() {
+            None => Ok(Content::Nothing),
             Some(found) => {
                 Err(OpenError::NotAStore { directory: disk.place().to_owned(), found: found.clone() })
             }
         }
     }
+
+    /// Whether there are no frames in the segments.
+    fn hold_nothing(&self, disk: &dyn Disk) -> Result<bool, OpenError> {
+        for name in &self.segments {
+            let at = |error| OpenError::io(&disk.place().join(name), error);
+            if disk.open(name, Mode::Read).and_then(|file| file.len()).map_err(at)? > SEGMENT_HEADER {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What a directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A store.
+    Store,
+    /// Nothing, or the beginnings of a store that was never open.
+    Nothing,
+    /// What looks like a store, but the file `store` is missing.
+    WithoutMarker,
 }
 
 /// Takes the lock of the directory.
@@ -203,15 +245,16 @@ pub(crate) fn read_ending(disk: &dyn Disk, found: &Found, store: Uuid) -> Result
     }
 }
 
-/// Opens all segments and checks that they follow one another.
-pub(crate) fn open_segments(
+/// Opens all segments, the last of them in this mode, and checks that they follow one another.
+fn open_segments(
     disk: &dyn Disk,
     names: &[String],
+    last: Mode,
     store: Uuid,
 ) -> Result<VecDeque<Segment>, OpenError> {
     let mut segments: VecDeque<Segment> = VecDeque::new();
     for (number, name) in names.iter().enumerate() {
-        let mode = if number + 1 == names.len() { Mode::Write } else { Mode::Read };
+        let mode = if number + 1 == names.len() { last } else { Mode::Read };
         let segment = Segment::open(disk, name, mode, store)?;
         let previous = segments.back().map_or(Ok(0), Segment::len)?;
         let corrupt = |fault: &str| {

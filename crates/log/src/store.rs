@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     catalog,
+    closing::CloseFailure,
     disk::{Directory, Disk},
     error::OpenError,
     opening::{self, Opened},
@@ -33,7 +34,7 @@ use crate::{
 /// own, so that an append whose future is dropped is still completed, once it was handed over.
 ///
 /// When the last clone is dropped, what was handed over is still written; [`EventStore::close`] does the same
-/// and tells whether it went well.
+/// and tells whether it went well: [`ClosedUnmarked`](crate::ClosedUnmarked) is the one failure that is no loss.
 #[derive(Debug, Clone)]
 pub struct LogStore {
     handle: Arc<Handle>,
@@ -46,7 +47,7 @@ struct Handle {
     queue: Arc<Queue>,
     wake: watch::Receiver<u64>,
     /// Told when the writer has ended, and how.
-    ended: watch::Receiver<Option<Result<(), Arc<str>>>>,
+    ended: watch::Receiver<Option<Result<(), CloseFailure>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -81,7 +82,7 @@ impl LogStore {
         let (tell, ended) = watch::channel(None);
         let guard = CloseOnPanic(queue.clone());
         let work = move || {
-            let result = writer.run().map_err(|error| error.to_string().into());
+            let result = writer.run();
             drop(guard);
             tell.send_replace(Some(result));
         };
@@ -229,11 +230,11 @@ impl EventStore for LogStore {
         let mut ended = self.handle.ended.clone();
         let result = match ended.wait_for(Option::is_some).await {
             Ok(result) => result.clone().unwrap_or(Ok(())),
-            Err(_) => Err("the writer stopped without an answer".into()),
+            Err(_) => Err(CloseFailure::failed("the writer stopped without an answer")),
         };
         if let Some(thread) = self.handle.thread.lock().take() {
             drop(thread.join());
         }
-        result.map_err(|why| AppendError::unavailable(why.to_string()))
+        Ok(result?)
     }
 }

@@ -11,7 +11,7 @@ use engine_store::{ReadError, VerifyProgress, VerifyReport};
 use crate::{
     disk::{Directory, Disk, Lock, Mode},
     error::{OpenError, Trouble},
-    opening::{self, Ending, Found},
+    opening::{self, Content, Ending, Found},
     segment::Segment,
     store_file::CLEAN,
     view::{Part, View},
@@ -35,10 +35,11 @@ pub fn verify(path: impl AsRef<Path>, progress: &dyn Fn(VerifyProgress)) -> Resu
 /// As [`verify`].
 pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<VerifyReport, OpenError> {
     let found = Found::look(disk)?;
-    found.refuse_strangers(disk)?;
-    if !found.has_store {
-        let found = "nothing".to_owned();
-        return Err(OpenError::NotAStore { directory: disk.place().to_owned(), found });
+    let directory = disk.place().to_owned();
+    match found.content(disk)? {
+        Content::Store => {}
+        Content::Nothing => return Err(OpenError::NotAStore { directory, found: "nothing".to_owned() }),
+        Content::WithoutMarker => return Err(OpenError::MarkerMissing { directory }),
     }
     let _lock = opening::lock(disk, Lock::Shared)?;
     let mut check = Check::new(progress);

@@ -19,6 +19,7 @@ use engine_store::{AppendError, Durability};
 use tokio::sync::watch;
 
 use crate::{
+    closing::{self, CloseFailure},
     disk::Held,
     index::{Index, memory::MemoryIndex},
     sealing::{self, Sealer},
@@ -58,7 +59,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Works until the queue is closed and empty; then leaves the store in order.
-    pub(crate) fn run(mut self) -> Result<(), AppendError> {
+    pub(crate) fn run(mut self) -> Result<(), CloseFailure> {
         let mut jobs = VecDeque::new();
         loop {
             let patience = self
@@ -80,20 +81,15 @@ impl Writer {
         self.finish()
     }
 
-    fn finish(mut self) -> Result<(), AppendError> {
+    fn finish(mut self) -> Result<(), CloseFailure> {
         self.shared.close();
         if let Some(why) = &self.poison {
-            return Err(AppendError::unavailable(why.to_string()));
+            return Err(CloseFailure::Failed(why.clone()));
         }
         self.sealer.finish();
-        let closed = self.tail.cut().map_err(|error| lost(&error));
-        if let Err(why) = closed {
-            return Err(AppendError::OutcomeUnknown(why.into()));
-        }
+        self.tail.cut().map_err(|error| CloseFailure::failed(lost(&error)))?;
         sealing::leave_index(&self.shared);
-        crate::closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| {
-            AppendError::unavailable(format!("the store was closed, but not marked as closed: {error}"))
-        })
+        closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| CloseFailure::unmarked(&error))
     }
 
     /// Commits jobs together, as many as fit.

@@ -8,7 +8,11 @@ mod kit;
 
 use std::{collections::BTreeMap, path::Path};
 
-use engine_log::{LogStore, OpenError, disk::sim::SimDisk, verify_on};
+use engine_log::{
+    LogStore, OpenError,
+    disk::sim::{Failure, Plan, SimDisk},
+    verify_on,
+};
 use engine_store::{AppendRequest, EventStore, ReadAll, ReadError, ReadStream, RecordedEvent};
 use engine_types::{ExpectedRevision, StreamName};
 use kit::{Call, Random, Seen, how_many, open, stream, wait};
@@ -353,6 +357,68 @@ fn files_of_another_format_version_are_told_apart_from_damage() {
     let disk = SimDisk::holding(files);
     for error in [open(&disk).map(drop).unwrap_err(), verify_on(&disk, &|_| {}).map(drop).unwrap_err()] {
         assert!(matches!(error, OpenError::WrongVersion { found: 2, supported: 1, .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_marker_that_is_missing_is_made_again_where_the_rest_shows_that_the_store_is_whole() {
+    let (files, seen) = store_files(1, true);
+    let mut without = files.clone();
+    without.remove("store");
+    let disk = SimDisk::holding(without.clone());
+    let store = open(&disk).unwrap();
+    assert_eq!(wait(kit::seen(&store)), seen);
+    assert_eq!(disk.files()["store"], files["store"]);
+    wait(store.close()).unwrap();
+    assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+    // Wherever the making of it ends, the next opening goes on.
+    for first in 0..12 {
+        let disk = SimDisk::holding(without.clone());
+        let failure = Failure::Error(std::io::ErrorKind::StorageFull);
+        disk.fail(Some(Plan { first, count: u64::MAX, failure }));
+        drop(open(&disk));
+        disk.fail(None);
+        assert_eq!(wait(kit::seen(&open(&disk).unwrap())), seen, "from operation {first} on");
+    }
+}
+
+#[test]
+fn a_marker_that_is_missing_is_told_and_nothing_is_changed_where_the_rest_may_not_be_whole() {
+    let (closed, _) = store_files(1, true);
+    let (crashed, _) = store_files(1, false);
+    let mut bad_mark = closed.clone();
+    bad_mark.get_mut("clean").unwrap()[41] ^= 1;
+    let mut only_indexes = closed.clone();
+    only_indexes.retain(|name, _| is(name, "idx"));
+    let only_mark = Files::from([("clean".to_owned(), closed["clean"].clone())]);
+    let mut begun = three_appends();
+    begun.insert("store.new".to_owned(), begun["store"].clone());
+    for mut files in [crashed, bad_mark, only_indexes, only_mark, begun] {
+        files.remove("store");
+        let disk = SimDisk::holding(files.clone());
+        for error in [open(&disk).map(drop).unwrap_err(), verify_on(&disk, &|_| {}).map(drop).unwrap_err()] {
+            let text = error.to_string();
+            assert!(matches!(error, OpenError::MarkerMissing { .. }), "{text}");
+            assert!(text.contains("`store`") && text.contains("delete nothing"), "{text}");
+            assert!(text.contains("from a backup"), "{text}");
+        }
+        assert!(disk.files() == files, "what is left was changed");
+    }
+}
+
+#[test]
+fn a_store_without_its_marker_and_without_its_last_segment_is_damaged() {
+    let (mut files, _) = store_files(1, true);
+    let (segment, frames) = last_segment(&files);
+    files.remove("store");
+    let mut cut = files.clone();
+    cut.get_mut(&segment).unwrap().truncate(*frames.last().unwrap());
+    files.remove(&segment);
+    for files in [files, cut] {
+        let disk = SimDisk::holding(files.clone());
+        let error = open(&disk).map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+        assert!(disk.files() == files, "a damaged store was changed");
     }
 }
 

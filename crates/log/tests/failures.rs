@@ -9,7 +9,7 @@ mod kit;
 use std::{io::ErrorKind, sync::Mutex};
 
 use engine_log::{
-    LogStore, OpenError,
+    ClosedUnmarked, LogStore, OpenError,
     disk::{
         Disk, File, Held, Lock, LockError, Mode,
         sim::{Failure, Plan, SimDisk},
@@ -210,6 +210,39 @@ fn what_a_failed_sync_lost_is_written_again_before_anybody_can_see_it() {
     disk.journal().iter().for_each(|op| replay.step(op));
     let left = open(&replay.image(Loss::Everything, |_| 0)).unwrap();
     assert_eq!(wait(kit::seen(&left)), seen);
+}
+
+#[test]
+fn a_disk_that_is_full_when_the_store_is_closed_loses_nothing_and_the_error_says_so() {
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    append(&store, 10).unwrap();
+    // Cutting the segment and syncing it need no room, all behind them does.
+    let failure = Failure::Error(ErrorKind::StorageFull);
+    disk.fail(Some(Plan { first: disk.operations() + 2, count: u64::MAX, failure }));
+    for _ in 0..2 {
+        let error = wait(store.close()).unwrap_err();
+        assert!(ClosedUnmarked::is_cause_of(&error), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("nothing is lost") && text.contains("takes longer"), "{text}");
+    }
+    disk.fail(None);
+    drop(store);
+    let store = open(&disk).unwrap();
+    assert_eq!(wait(store.read_all(ReadAll::forwards())).unwrap().events.len(), 1);
+    wait(store.close()).unwrap();
+}
+
+#[test]
+fn closing_after_the_disk_failed_is_not_taken_for_a_mark_that_is_missing() {
+    let failure = Failure::Error(ErrorKind::Other);
+    let disk = SimDisk::new();
+    let store = open(&disk).unwrap();
+    append(&store, 10).unwrap();
+    disk.fail(Some(Plan { first: disk.operations(), count: u64::MAX, failure }));
+    let error = wait(store.close()).unwrap_err();
+    assert!(!ClosedUnmarked::is_cause_of(&error), "{error:?}");
+    assert!(!error.to_string().contains("nothing is lost"), "{error}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use engine_store::{Clock, EventStore, ReadError, SystemClock, rows::RowError};
+use engine_store::{Clock, EventStore, ReadError, SystemClock};
 use foldhash::fast::FixedState;
 use tokio_util::task::TaskTracker;
 
@@ -74,9 +74,6 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] ReadError),
-    /// A read model cannot be opened.
-    #[error(transparent)]
-    ReadModel(#[from] RowError),
 }
 
 impl App {
@@ -103,11 +100,11 @@ impl App {
         let idle_after = options.idle_after;
         let Environment { ids, clock, read_models, ownership } = world;
         let mut listeners = self.handlers.clone();
-        let mut opened = BTreeMap::new();
+        let mut projections = BTreeMap::new();
         for projection in &self.projections {
-            let found = projection.open(store.clone(), read_models.clone(), &self.errors).await?;
-            listeners.push(found.handler);
-            opened.insert(projection.name(), found.projection);
+            let at_work = projection.at_work(store.clone(), read_models.clone(), &self.errors);
+            listeners.push(at_work.handler);
+            projections.insert(projection.name(), at_work.projection);
         }
         let start = listen::Start {
             store: &store,
@@ -117,7 +114,7 @@ impl App {
             owner: if self.handlers.is_empty() { uuid::Uuid::nil() } else { ids.next() },
         };
         let handlers = Handlers::start(&listeners, &start);
-        let projections = Projections::new(handlers.clone(), opened);
+        let projections = Projections::new(handlers.clone(), projections);
         let inner = Arc::new(Inner {
             app: self,
             store,

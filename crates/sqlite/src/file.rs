@@ -112,10 +112,15 @@ fn store(writer: &mut Connection, batch: &RowBatch) -> Result<(), RowError> {
     }
     // Written always, so that a batch that must last has something that is synced.
     let moved = "UPDATE state SET position = nullif(max(ifnull(position, -1), ifnull(?1, -1)), -1),
-                                  ready = max(ready, ?2)";
+                                  ready = max(ready, ?2)
+                 WHERE position IS ?3";
     let mut moved = transaction.prepare_cached(moved).map_err(failed)?;
-    moved.execute(params![batch.position.map(number_of), batch.ready]).map_err(failed)?;
+    let (position, before) = (batch.position.map(number_of), batch.before.map(number_of));
+    let is_ours = moved.execute(params![position, batch.ready, before]).map_err(failed)? == 1;
     drop(moved);
+    if !is_ours {
+        return Err(RowError::unavailable("somebody else writes it too"));
+    }
     transaction.commit().map_err(failed)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_store::rows::RowError;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// The version of the tables, in `user_version`. A file of another version is damaged to this program: it is
 /// built anew.
@@ -36,12 +36,13 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), RowError> {
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // Locked before it is looked at, so that two who open it at the same time do not both make the tables.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let version: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     match version {
         FORMAT => Ok(()),
         0 => {
-            let transaction = connection.transaction().map_err(failed)?;
             transaction.execute_batch(TABLES).map_err(failed)?;
             transaction.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
             transaction.commit().map_err(failed)

@@ -77,6 +77,7 @@ async fn a_process_that_dies_at_any_step_counts_no_event_twice_and_forgets_none(
                 let head = engine_types::Position(stored.saturating_sub(1));
                 let _ = bus.handlers().wait_for("sums", head, Duration::from_secs(2)).await;
             }
+            life.end();
             let bus = world.start(app()).await;
             let (_, counted) = bus.query(Standing {}).consistency(Strong).await.unwrap();
             assert_eq!(counted, stored, "{place:?}, dead after {end} steps");

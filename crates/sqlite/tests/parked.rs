@@ -69,6 +69,7 @@ async fn a_retry_that_dies_at_any_step_counts_every_event_once() {
                 let retrying = bus.handlers().retry("sums", "account-a", Scope::All);
                 let _ = tokio::time::timeout(Duration::from_secs(5), retrying).await;
             }
+            life.end();
             let bus = world.start(app()).await;
             sum_of(&bus, "b").await;
             let _ = bus.handlers().retry("sums", "account-a", Scope::All).await;
@@ -111,7 +112,8 @@ async fn a_process_that_dies_around_a_poison_event_counts_everything_before_it()
             let poison = first + end;
             let options =
                 ProjectionOptions { batch_events: 2, snapshot_every: 2, ..ProjectionOptions::default() };
-            if let Ok(bus) = world.start_for(app_with(options), &Life::of(end)).await {
+            let life = Life::of(end);
+            if let Ok(bus) = world.start_for(app_with(options), &life).await {
                 for (id, amount) in
                     [("a", 1), ("a", 2), ("b", 1), ("a", 3), ("a", poison), ("b", 2), ("a", 4)]
                 {
@@ -120,6 +122,7 @@ async fn a_process_that_dies_around_a_poison_event_counts_everything_before_it()
                 }
                 let _ = bus.handlers().wait_for("sums", Position(6), Duration::from_secs(1)).await;
             }
+            life.end();
             let bus = world.start(app()).await;
             bus.query(Standing {}).consistency(Strong).await.unwrap();
             let stored = EventStore::head(&world.store).await.unwrap().map_or(0, |head| head.0 + 1);

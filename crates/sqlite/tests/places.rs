@@ -85,6 +85,11 @@ impl Life {
         Life { steps: Arc::default(), end }
     }
 
+    /// Ends it now.
+    pub fn end(&self) {
+        self.steps.store(self.end, Ordering::SeqCst);
+    }
+
     pub fn is_over(&self) -> bool {
         self.steps.load(Ordering::SeqCst) >= self.end
     }

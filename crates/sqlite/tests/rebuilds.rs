@@ -31,7 +31,7 @@ async fn a_rebuild_leads_to_the_same_rows_in_another_generation() {
         let bus = world.start(app()).await;
         fill(&bus, 100).await;
         let before = bus.query(Standing {}).await.unwrap();
-        let done = bus.projections().rebuild("sums").unwrap().finished().await.unwrap();
+        let done = bus.projections().rebuild("sums").await.unwrap().finished().await.unwrap();
         assert_eq!((done.state, done.events), (RebuildState::Done, 100));
         assert_eq!(bus.query(Standing {}).await.unwrap(), before);
         let report = bus.projections().report("sums").await.unwrap();
@@ -63,7 +63,7 @@ async fn under_load_no_query_sees_a_half_built_model_or_an_older_position() {
         });
         let mut last = None;
         for generation in 2..=4 {
-            let rebuild = bus.projections().rebuild("sums").unwrap();
+            let rebuild = bus.projections().rebuild("sums").await.unwrap();
             while rebuild.progress().state == RebuildState::Building {
                 let (position, counted) = bus.query(Standing {}).await.unwrap();
                 assert!(position >= last, "{place:?}: {position:?} after {last:?}");
@@ -85,8 +85,8 @@ async fn a_cancelled_rebuild_leaves_no_trace() {
         let world = World::new(place);
         let bus = world.start(app_with(in_steps())).await;
         fill(&bus, 300).await;
-        let mut rebuild = bus.projections().rebuild("sums").unwrap();
-        let refused = bus.projections().rebuild("sums").unwrap_err();
+        let mut rebuild = bus.projections().rebuild("sums").await.unwrap();
+        let refused = bus.projections().rebuild("sums").await.unwrap_err();
         assert_eq!(refused.to_string(), "`sums` is being built anew already");
         assert!(rebuild.changed().await);
         rebuild.cancel();
@@ -95,7 +95,7 @@ async fn a_cancelled_rebuild_leaves_no_trace() {
         if place == Place::Sqlite {
             assert_eq!(world.files(), ["sums.v1.g1.sqlite"]);
         }
-        bus.projections().rebuild("sums").unwrap().finished().await.unwrap();
+        bus.projections().rebuild("sums").await.unwrap().finished().await.unwrap();
     }
 }
 
@@ -110,14 +110,15 @@ async fn a_rebuild_that_dies_at_any_step_leaves_one_generation_that_is_whole() {
             bus.close().await.unwrap();
             let life = Life::of(end);
             if let Ok(bus) = world.start_for(app_with(in_steps()), &life).await
-                && let Ok(rebuild) = bus.projections().rebuild("sums")
+                && let Ok(rebuild) = bus.projections().rebuild("sums").await
             {
                 let _ = tokio::time::timeout(Duration::from_secs(60), rebuild.finished()).await;
             }
+            life.end();
             let bus = world.start(app()).await;
+            assert_eq!(bus.query(Standing {}).consistency(Strong).await.unwrap(), (Some(49), 50));
             let report = bus.projections().report("sums").await.unwrap();
             assert!(report.ready, "{place:?}, dead after {end} steps");
-            assert_eq!(bus.query(Standing {}).consistency(Strong).await.unwrap(), (Some(49), 50));
             *(if report.generation == 1 { &mut old } else { &mut new }) += 1;
             if place == Place::Sqlite {
                 assert_eq!(world.files(), [format!("sums.v1.g{}.sqlite", report.generation)]);
@@ -138,7 +139,7 @@ async fn a_rebuild_tries_what_was_put_aside_again() {
         }
         assert_eq!(bus.query(Standing {}).consistency(Strong).await.unwrap().1, 2);
         mend(poison);
-        bus.projections().rebuild("sums").unwrap().finished().await.unwrap();
+        bus.projections().rebuild("sums").await.unwrap().finished().await.unwrap();
         let sum_of = |account: &str| bus.query(SumOf { account: account.into() });
         assert_eq!(sum_of("a").await.unwrap(), sum(3, 3 + poison), "{place:?}");
         let parked = bus.handlers().parked("sums").await.unwrap();
@@ -160,10 +161,11 @@ async fn closing_breaks_a_rebuild_off() {
         let world = World::new(place);
         let bus = world.start(app_with(in_steps())).await;
         fill(&bus, 300).await;
-        let rebuild = bus.projections().rebuild("sums").unwrap();
+        let rebuild = bus.projections().rebuild("sums").await.unwrap();
         bus.close().await.unwrap();
         assert!(matches!(rebuild.finished().await, Err(ProjectionsError::Cancelled(_))));
         let bus = world.start(app()).await;
+        bus.query(Standing {}).await.unwrap();
         assert_eq!(bus.projections().report("sums").await.unwrap().generation, 1);
     }
 }
@@ -176,7 +178,7 @@ async fn a_paused_read_model_can_be_built_anew_and_stays_paused() {
         fill(&bus, 20).await;
         bus.handlers().pause("sums").await.unwrap();
         bus.send_command(deposit("a", 1)).await.unwrap();
-        bus.projections().rebuild("sums").unwrap().finished().await.unwrap();
+        bus.projections().rebuild("sums").await.unwrap().finished().await.unwrap();
         assert_eq!(bus.query(Standing {}).await.unwrap(), (Some(20), 21), "{place:?}");
         assert_eq!(bus.handlers().report("sums").await.unwrap().state.word(), "paused");
     }

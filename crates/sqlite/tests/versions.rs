@@ -93,7 +93,7 @@ async fn while_it_is_built_nothing_is_shown_and_the_old_version_is_kept_for_a_wa
     let refused = bus.query(Strokes {}).timeout(Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(refused.to_string(), "read model `sums` is being built: 0 % is done");
     assert_eq!(refused.kind(), "being_built");
-    assert!(bus.projections().rebuild("sums").is_err(), "it is being built already");
+    assert!(bus.projections().rebuild("sums").await.is_err(), "it is being built already");
     bus.close().await.unwrap();
     assert_eq!(world.files(), ["sums.v1.g1.sqlite", "sums.v2.g2.sqlite"]);
 

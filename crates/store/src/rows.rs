@@ -125,6 +125,9 @@ pub struct RowsState {
 pub struct RowBatch {
     /// Rows as they are from now on; none removes.
     pub rows: Vec<(RowKey, Option<StoredRow>)>,
+    /// The position that the rows are believed to have. Where they have another, somebody else writes them too, and
+    /// nothing is stored: [`RowError::Unavailable`].
+    pub before: Option<Position>,
     /// The new position, if it moves. It never moves back.
     pub position: Option<Position>,
     /// Entries of [`RowsState::late`] that are new.

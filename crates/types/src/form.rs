@@ -101,7 +101,7 @@ impl Form {
     fn expected(&self, path: &str, fault: &serde_json::Error) -> String {
         let field = self.fields.iter().find(|field| field.name == path);
         match field.filter(|field| field.kind == FieldKind::Integer) {
-            Some(field) => format!("must be a whole number{} ({fault})", range(field.rust_type)),
+            Some(field) => whole_number(range(field.rust_type), &fault.to_string()),
             None => fault.to_string(),
         }
     }
@@ -132,13 +132,28 @@ fn text_to_json(kind: FieldKind, text: &str) -> Value {
     }
 }
 
-/// The numbers that a whole-number type can hold, in words.
-fn range(rust_type: &str) -> String {
+/// What is wrong with a value that is to be a whole number.
+fn whole_number(range: Option<(i128, i128)>, fault: &str) -> String {
+    let Some((least, most)) = range else { return format!("must be a whole number ({fault})") };
+    let fault = if is_above(most, fault) { "this one is too large" } else { fault };
+    format!("must be a whole number from {least} to {most} ({fault})")
+}
+
+/// Whether what a fault quotes is a whole number above `most`. One that no integer can hold is quoted as a float.
+#[expect(clippy::cast_precision_loss, reason = "`most` itself is no fault")]
+fn is_above(most: i128, fault: &str) -> bool {
+    let quoted = fault.split('`').nth(1).and_then(|number| number.parse::<f64>().ok());
+    quoted.is_some_and(|number| number.fract() == 0.0 && number >= most as f64)
+}
+
+/// The least and the largest number that a whole-number type can hold.
+#[expect(clippy::cast_lossless, reason = "one of them, usize, has no other way")]
+fn range(rust_type: &str) -> Option<(i128, i128)> {
     macro_rules! ranges {
         ($($number:ident),*) => {
             match rust_type.trim_start_matches("Option<").trim_end_matches('>') {
-                $(stringify!($number) => format!(" from {} to {}", $number::MIN, $number::MAX),)*
-                _ => String::new(),
+                $(stringify!($number) => Some(($number::MIN as i128, $number::MAX as i128)),)*
+                _ => None,
             }
         };
     }

@@ -7,6 +7,8 @@ use crate::kit::Engine;
 /// A line, the exit code and kind that it leads to, and what its message names.
 type Case = (&'static [&'static str], i32, &'static str, &'static str);
 
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
 const CASES: &[Case] = &[
     (&["CreateAccount", "id=jsdf"], 1, "rejected", "jsdf"),
     (&["DepositMoney", "id=nobody", "amount=1"], 1, "rejected", "nobody"),
@@ -43,6 +45,8 @@ const CASES: &[Case] = &[
     (&["CreateAccount", "jsdf"], 2, "usage", "`jsdf`"),
     (&["DespositMoney", "id=jsdf", "amount=1"], 2, "unknown_command", "did you mean `DepositMoney`?"),
     (&["DepositMoney", "id=jsdf", "amount=1", "--id", "7"], 2, "usage", "--id"),
+    (&["DepositMoney", "id=jsdf", "amount=1", "--id", NIL], 2, "usage", "nil UUID"),
+    (&["DepositMoney", "id=jsdf", "amount=1", "--correlation-id", ""], 2, "usage", "--correlation-id"),
     (&["DepositMoney", "id=jsdf", "amount=1", "--expect", "soon"], 2, "usage", "--expect"),
     (&["DepositMoney", "id=jsdf", "amount=1", "--metadata", "[]"], 2, "usage", "--metadata"),
     (&["DepositMoney", "id=jsdf", "amount=1", "--timeout", "5"], 2, "usage", "--timeout"),
@@ -96,6 +100,16 @@ fn every_fault_at_the_prompt_is_told_in_order_and_nothing_is_written() {
         check(case, answer);
     }
     assert_eq!(engine.events(), events);
+}
+
+#[test]
+fn a_number_that_is_too_large_is_told_as_one() {
+    let engine = Engine::with_account();
+    for amount in ["18446744073709551616", "99999999999999999999999"] {
+        let told = engine.call(&["send", "DepositMoney", "id=jsdf", &format!("amount={amount}")]);
+        let message = "error: field `amount`: must be a whole number from 0 to 18446744073709551615 (this one is too large)";
+        assert_eq!((told.code, told.stderr.trim_end()), (Some(2), message));
+    }
 }
 
 #[test]

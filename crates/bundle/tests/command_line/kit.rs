@@ -43,7 +43,8 @@ impl Engine {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(arguments).current_dir(self.folder()).env("XDG_STATE_HOME", self.folder());
-        for variable in ["ENGINE_STORE", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+        let own = ["ENGINE_STORE", "ENGINE_LOG", "RUST_LOG", "RUST_BACKTRACE"];
+        for variable in own.into_iter().chain(["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
             command.env_remove(variable);
         }
         command

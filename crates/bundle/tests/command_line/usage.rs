@@ -47,6 +47,8 @@ fn help_and_version_are_on_stdout() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(!ended.stdout.is_empty());
     }
+    let help = engine.call(&["--help"]).stdout;
+    assert!(help.contains("one of: bank, conference [default: bank]"), "{help}");
 }
 
 #[test]

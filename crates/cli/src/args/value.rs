@@ -2,15 +2,22 @@
 
 use std::{fmt, time::Duration};
 
-use engine::{Body, ExpectedRevision};
+use engine::{Body, ExpectedRevision, command::Field};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::failure::Failure;
 
 /// An expected revision.
 pub(super) fn expected(text: &str) -> Result<ExpectedRevision, String> {
     text.parse()
+}
+
+/// The identity of a command.
+pub(super) fn id(text: &str) -> Result<Uuid, String> {
+    let id: Uuid = text.parse().map_err(|fault: uuid::Error| fault.to_string())?;
+    if id.is_nil() { Err("the nil UUID is nobody's: leave --id out to get one".to_owned()) } else { Ok(id) }
 }
 
 /// A JSON object.
@@ -38,6 +45,27 @@ pub(crate) fn body(words: &[String]) -> Result<Body, Failure> {
         };
     }
     words.iter().map(|word| field_and_text(word)).collect::<Result<_, _>>().map(Body::Texts)
+}
+
+/// The body of a query: as that of a command, but values may stand alone, in the order of the fields.
+pub(crate) fn query_body(name: &str, fields: &[Field], words: &[String]) -> Result<Body, Failure> {
+    if words.first().is_some_and(|first| first.trim_start().starts_with(['{', '['])) {
+        return body(words);
+    }
+    let is_named = |word: &str| {
+        word.split_once('=').is_some_and(|(field, _)| fields.iter().any(|known| known.name == field))
+    };
+    let (named, alone): (Vec<_>, Vec<_>) = words.iter().partition(|word| is_named(word));
+    let mut texts = named.into_iter().map(|word| field_and_text(word)).collect::<Result<Vec<_>, _>>()?;
+    let open: Vec<_> =
+        fields.iter().filter(|field| texts.iter().all(|(name, _)| name != field.name)).collect();
+    if let Some(word) = alone.get(open.len()) {
+        let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+        let known = if known.is_empty() { "no fields".to_owned() } else { known.join(", ") };
+        return Err(Failure::usage(format!("`{word}` is one value too many: {name} takes {known}")));
+    }
+    texts.extend(open.iter().zip(alone).map(|(field, text)| (field.name.to_owned(), text.clone())));
+    Ok(Body::Texts(texts))
 }
 
 fn json_body(json: &str) -> Result<Body, Failure> {
@@ -107,6 +135,32 @@ mod tests {
         let Ok(Body::Texts(texts)) = words(&["id=a", "note=x=y", "empty="]) else { panic!("not texts") };
         let pairs: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert_eq!(pairs, [("id", "a"), ("note", "x=y"), ("empty", "")]);
+    }
+
+    #[test]
+    fn values_of_a_query_may_stand_alone_in_the_order_of_its_fields() {
+        let field = |name| Field {
+            name,
+            rust_type: "String",
+            kind: engine::command::FieldKind::Text,
+            required: true,
+            doc: "",
+        };
+        let fields = [field("account"), field("after"), field("limit")];
+        let read = |line: &str| {
+            let words: Vec<_> = line.split(' ').map(ToString::to_string).collect();
+            query_body("statement", &fields, &words).map(|body| match body {
+                Body::Texts(texts) => {
+                    texts.into_iter().map(|(name, text)| format!("{name}:{text}")).collect::<Vec<_>>()
+                }
+                Body::Json(_) => panic!("no texts"),
+            })
+        };
+        assert_eq!(read("jsdf 3").unwrap(), ["account:jsdf", "after:3"]);
+        assert_eq!(read("limit=5 jsdf").unwrap(), ["limit:5", "account:jsdf"]);
+        assert_eq!(read("x=y").unwrap(), ["account:x=y"], "no field has this name");
+        let fault = read("a 1 2 3").unwrap_err();
+        assert_eq!(fault.message, "`3` is one value too many: statement takes account, after, limit");
     }
 
     #[test]

@@ -28,14 +28,18 @@ fn explain(
     if let Some((category, command)) = world.map().commands().find(|(_, command)| command.name == topic) {
         return Ok(output.answer(&Answer::Command { category, command })?);
     }
+    if let Some((projection, query)) = world.map().queries().find(|(_, query)| query.name == topic) {
+        return Ok(output.answer(&Answer::Query { projection, query })?);
+    }
     // Options that every command has are inherited only once the grammar is built.
     grammar.build();
     if let Some(word) = grammar.find_subcommand_mut(topic) {
         let text = args::rendered(&word.render_long_help());
         return Ok(output.answer(&Answer::Help(&text))?);
     }
-    let names = world.map().commands().map(|(_, command)| command.name);
-    let hint = did_you_mean(topic, prompt_words(&grammar).chain(names));
+    let commands = world.map().commands().map(|(_, command)| command.name);
+    let queries = world.map().queries().map(|(_, query)| query.name);
+    let hint = did_you_mean(topic, prompt_words(&grammar).chain(commands).chain(queries));
     let failure = Failure::new("unknown_command", format!("there is no command `{topic}`{hint}"));
     Err(failure.advising("`help` lists them all").into())
 }

@@ -2,7 +2,10 @@
 //! of streams are looked up.
 
 use clap::{Arg, CommandFactory};
-use engine::runtime::map::{CommandDescription, Map};
+use engine::{
+    command::Field,
+    runtime::map::{CommandDescription, Map},
+};
 
 use super::line::{self, Typed};
 use crate::{
@@ -43,7 +46,7 @@ impl Completion {
             return None;
         }
         let command = self.command(given.first()?)?;
-        let open = missing_fields(command, &given);
+        let open = missing_fields(command.fields, &given);
         let hints: Vec<_> = open.map(|field| format!("{}={}", field.name, example_value(field))).collect();
         (!hints.is_empty()).then(|| hints.join(" "))
     }
@@ -80,9 +83,17 @@ impl Completion {
                 let all = "$all".starts_with(word).then(|| spaced("$all"));
                 streams(word).iter().map(|name| spaced(name)).chain(all).collect()
             }
+            ("query", []) => self.map.queries().map(|(_, query)| spaced(query.name)).collect(),
+            ("query", [name, ..]) => self.query_fields(name, &given),
+            ("handlers" | "projections", []) => {
+                subcommand.get_subcommands().map(|it| spaced(it.get_name())).collect()
+            }
+            ("handlers", [_]) => self.map.listeners().map(spaced).collect(),
+            ("projections", [_]) => self.map.projections.iter().map(|it| spaced(it.name)).collect(),
             ("help", []) => {
-                let names = self.map.commands().map(|(_, command)| command.name);
-                prompt_words(&self.grammar).chain(names).map(spaced).collect()
+                let commands = self.map.commands().map(|(_, command)| command.name);
+                let queries = self.map.queries().map(|(_, query)| query.name);
+                prompt_words(&self.grammar).chain(commands).chain(queries).map(spaced).collect()
             }
             _ => Vec::new(),
         }
@@ -124,16 +135,20 @@ impl Completion {
                 ids(category, begun, streams).iter().map(|id| format!("{field}={id}")).collect()
             }
             Some(_) => Vec::new(),
-            None => missing_fields(command, given).map(|field| format!("{}=", field.name)).collect(),
+            None => missing_fields(command.fields, given).map(|field| format!("{}=", field.name)).collect(),
         }
+    }
+
+    /// The fields of a query that are missing.
+    fn query_fields(&self, name: &str, given: &[&str]) -> Vec<String> {
+        let found = self.map.queries().find(|(_, query)| query.name == name);
+        let fields = found.map_or(&[][..], |(_, query)| query.fields);
+        missing_fields(fields, given).map(|field| format!("{}=", field.name)).collect()
     }
 }
 
-fn missing_fields<'a>(
-    command: &'a CommandDescription,
-    given: &[&str],
-) -> impl Iterator<Item = &'a engine::command::Field> {
-    command.fields.iter().filter(|field| {
+fn missing_fields<'a>(fields: &'a [Field], given: &[&str]) -> impl Iterator<Item = &'a Field> {
+    fields.iter().filter(|field| {
         let is_given = |word: &&str| word.split_once('=').is_some_and(|(name, _)| name == field.name);
         !given.iter().any(is_given)
     })
@@ -160,8 +175,8 @@ fn spaced(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use engine::{
-        command::{Field, FieldKind},
-        runtime::map::AggregateDescription,
+        command::FieldKind,
+        runtime::map::{AggregateDescription, ProjectionDescription, QueryDescription},
     };
 
     use super::*;
@@ -179,7 +194,19 @@ mod tests {
             commands: vec![command("DepositMoney"), command("WithdrawMoney")],
             events: &[],
         };
-        Completion::new(Map { app: "bank".to_owned(), aggregates: vec![account], ..Map::default() })
+        let statement = QueryDescription { name: "statement", doc: "", fields: FIELDS };
+        let projection = ProjectionDescription {
+            name: "statements",
+            version: 1,
+            events: Vec::new(),
+            queries: vec![statement],
+        };
+        Completion::new(Map {
+            app: "bank".to_owned(),
+            aggregates: vec![account],
+            handlers: vec!["mailer".to_owned()],
+            projections: vec![projection],
+        })
     }
 
     fn completed(line: &str) -> Vec<String> {
@@ -216,6 +243,16 @@ mod tests {
         assert_eq!(completed("streams --category "), ["account "]);
         assert_eq!(completed("map --format m"), ["mermaid "]);
         assert_eq!(completed("read --js"), ["--json "]);
+    }
+
+    #[test]
+    fn queries_handlers_and_read_models_are_completed() {
+        assert_eq!(completed("query st"), ["statement "]);
+        assert_eq!(completed("query statement "), ["id=", "amount="]);
+        assert_eq!(completed("handlers pa"), ["pause ", "parked "]);
+        assert_eq!(completed("handlers pause "), ["mailer ", "statements "]);
+        assert_eq!(completed("projections rebuild "), ["statements "]);
+        assert_eq!(completed("query statement --consistency e"), ["eventual "]);
     }
 
     #[test]

@@ -131,6 +131,9 @@ impl<'a> Prompt<'a> {
                 "`{name}` is a command of the domain: send it with `send {name} …`"
             ));
         }
+        if self.world.map().queries().any(|(_, query)| query.name == name) {
+            return Failure::usage(format!("`{name}` is a query: ask it with `query {name} …`"));
+        }
         let hint = args::did_you_mean(name, args::prompt_words(&self.grammar));
         Failure::usage(format!("there is no `{name}`{hint}")).advising("`help` lists what there is")
     }

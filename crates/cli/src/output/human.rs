@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, raw_json};
+use super::{Answer, human_help, human_listening, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -47,6 +47,15 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::State { stream, revision, state } => write_state(out, stream, *revision, state, style),
         Answer::Event { event, in_all } => write_event(out, event, *in_all),
         Answer::Stream(info) => writeln!(out, "{}", place(info.stream.as_str(), Some(info.last))),
+        Answer::Answered { answer, .. } => table::write_answer(out, answer),
+        Answer::Handlers(reports) => human_listening::write_handlers(out, reports),
+        Answer::Parked(sequence) => human_listening::write_parked(out, sequence),
+        Answer::Reset { handler, preview, leads_to } => {
+            human_listening::write_reset(out, handler, *preview, leads_to)
+        }
+        Answer::Done(done) => human_listening::write_done(out, done),
+        Answer::Projections(reports) => human_listening::write_projections(out, reports),
+        Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
         Answer::Verified(report) => write_report(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
@@ -63,6 +72,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),
+        Answer::Query { projection, query } => human_help::write_query(out, projection, query),
         Answer::Help(text) => writeln!(out, "{}", text.trim_end()),
         Answer::Version(text) => writeln!(out, "{text}"),
     }
@@ -73,7 +83,7 @@ pub(super) fn write_failure(out: &mut impl Write, failure: &Failure) -> io::Resu
     let word = match failure.kind {
         "not_found" => "not found",
         // Nobody refused these: the command took effect, or may have.
-        "timeout" | "not_yet_handled" => "error",
+        "timeout" | "not_yet_handled" | "being_built" => "error",
         kind if Exit::of_kind(kind) == Exit::Refused => "refused",
         _ => "error",
     };
@@ -204,7 +214,7 @@ fn place(stream: &str, revision: Option<Revision>) -> String {
 }
 
 /// Text that leaves the terminal as it is: control characters are spelled out.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && character != '\n' {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use engine::{
     command::{Field, FieldKind},
-    runtime::map::{CommandDescription, Map},
+    runtime::map::{CommandDescription, Map, QueryDescription},
 };
 
 use super::human::{ASIDE, NAME};
@@ -13,13 +13,21 @@ use super::human::{ASIDE, NAME};
 pub(super) fn write_overview(out: &mut impl Write, grammar: &clap::Command, map: &Map) -> io::Result<()> {
     for word in grammar.get_subcommands().filter(|word| !word.is_hide_set()) {
         let about = word.get_about().map(ToString::to_string).unwrap_or_default();
-        writeln!(out, "  {NAME}{:<8}{NAME:#} {about}", word.get_name())?;
+        writeln!(out, "  {NAME}{:<11}{NAME:#} {about}", word.get_name())?;
     }
     writeln!(out, "\nCommands of {}:", map.app)?;
     let width = map.commands().map(|(_, command)| command.name.len()).max().unwrap_or(0);
     for (category, command) in map.commands() {
         let about = command.doc.lines().next().unwrap_or_default();
         writeln!(out, "  {NAME}{:<width$}{NAME:#}  {about} {ASIDE}→ {category}{ASIDE:#}", command.name)?;
+    }
+    if map.queries().next().is_some() {
+        writeln!(out, "\nQueries of {}:", map.app)?;
+    }
+    let width = map.queries().map(|(_, query)| query.name.len()).max().unwrap_or(0);
+    for (projection, query) in map.queries() {
+        let about = query.doc.lines().next().unwrap_or_default();
+        writeln!(out, "  {NAME}{:<width$}{NAME:#}  {about} {ASIDE}→ {projection}{ASIDE:#}", query.name)?;
     }
     writeln!(out, "\n`help NAME` explains one of them, such as `help send`.")
 }
@@ -30,27 +38,45 @@ pub(super) fn write_command(
     category: &str,
     command: &CommandDescription,
 ) -> io::Result<()> {
-    writeln!(out, "{NAME}{}{NAME:#} {ASIDE}→ {category}{ASIDE:#}", command.name)?;
-    for line in command.doc.lines() {
+    write_form(out, (command.name, command.doc, command.fields), category)?;
+    writeln!(out, "\n  {}", example("send", command.name, command.fields))
+}
+
+/// Writes the fields of one query, with an example.
+pub(super) fn write_query(
+    out: &mut impl Write,
+    projection: &str,
+    query: &QueryDescription,
+) -> io::Result<()> {
+    write_form(out, (query.name, query.doc, query.fields), projection)?;
+    writeln!(out, "\n  {}", example("query", query.name, query.fields))
+}
+
+fn write_form(
+    out: &mut impl Write,
+    (name, doc, fields): (&str, &str, &[Field]),
+    whose: &str,
+) -> io::Result<()> {
+    writeln!(out, "{NAME}{name}{NAME:#} {ASIDE}→ {whose}{ASIDE:#}")?;
+    for line in doc.lines() {
         writeln!(out, "  {line}")?;
     }
     writeln!(out)?;
-    let width =
-        |of: fn(&Field) -> &str| command.fields.iter().map(|field| of(field).len()).max().unwrap_or(0);
+    let width = |of: fn(&Field) -> &str| fields.iter().map(|field| of(field).len()).max().unwrap_or(0);
     let (names, types) = (width(|field| field.name), width(|field| field.rust_type));
-    for field in command.fields {
+    for field in fields {
         let need = if field.required { "" } else { "(optional) " };
         let doc = field.doc.replace('\n', " ");
         writeln!(out, "  {NAME}{:<names$}{NAME:#}  {:<types$}  {need}{doc}", field.name, field.rust_type)?;
     }
-    writeln!(out, "\n  {}", example(command))
+    Ok(())
 }
 
-/// A line that sends this command.
-fn example(command: &CommandDescription) -> String {
-    let required = command.fields.iter().filter(|field| field.required);
+/// A line that sends this command, or asks this query.
+fn example(word: &str, name: &str, fields: &[Field]) -> String {
+    let required = fields.iter().filter(|field| field.required);
     let fields: Vec<_> = required.map(|field| format!("{}={}", field.name, value(field))).collect();
-    format!("send {} {}", command.name, fields.join(" ")).trim_end().to_owned()
+    format!("{word} {name} {}", fields.join(" ")).trim_end().to_owned()
 }
 
 /// A value that a field of this kind could have.

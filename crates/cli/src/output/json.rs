@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
-    runtime::map::{CommandDescription, Map},
+    listen::ResetPreview,
+    runtime::map::{CommandDescription, Map, QueryDescription},
     store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde::Serialize;
@@ -58,6 +59,15 @@ struct Recorded<'a> {
     content_type: Option<&'static str>,
 }
 
+/// What a reset has led to, or would.
+#[derive(Serialize)]
+struct Reset<'a> {
+    handler: &'a str,
+    preview: bool,
+    #[serde(flatten)]
+    leads_to: &'a ResetPreview,
+}
+
 /// A check of the store.
 #[derive(Serialize)]
 struct Verified<'a> {
@@ -81,6 +91,20 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         }
         Answer::Event { event, .. } => line(out, &event_form(event)),
         Answer::Stream(info) => line(out, &json!({"stream": info.stream, "revision": info.last})),
+        Answer::Answered { query, answer } => {
+            line(out, &json!({"ok": true, "query": query, "answer": answer}))
+        }
+        Answer::Handlers(reports) => reports.iter().try_for_each(|report| line(out, report)),
+        Answer::Parked(sequence) => line(out, sequence),
+        Answer::Reset { handler, preview, leads_to } => {
+            line(out, &Fine { ok: true, what: Reset { handler, preview: *preview, leads_to } })
+        }
+        Answer::Done(done) => line(out, &Fine { ok: true, what: done }),
+        Answer::Projections(reports) => reports.iter().try_for_each(|report| line(out, report)),
+        Answer::Rebuilt { report, events } => {
+            let (name, generation) = (report.name, report.generation);
+            line(out, &json!({"ok": true, "projection": name, "generation": generation, "events": events}))
+        }
         Answer::Verified(report) => line(out, &verified(report)),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))
@@ -97,10 +121,14 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Overview { map, .. } => {
             let commands: Vec<_> = map.commands().map(|(category, it)| command(category, it)).collect();
-            line(out, &json!({"ok": true, "commands": commands}))
+            let queries: Vec<_> = map.queries().map(|(projection, it)| query(projection, it)).collect();
+            line(out, &json!({"ok": true, "commands": commands, "queries": queries}))
         }
         Answer::Command { category, command: it } => {
             line(out, &json!({"ok": true, "command": command(category, it)}))
+        }
+        Answer::Query { projection, query: it } => {
+            line(out, &json!({"ok": true, "query": query(projection, it)}))
         }
         Answer::Help(text) => line(out, &json!({"ok": true, "help": text})),
         Answer::Version(text) => line(out, &json!({"ok": true, "version": text})),
@@ -168,8 +196,15 @@ fn map_form(map: &Map, format: MapFormat) -> Value {
 }
 
 fn command(category: &str, command: &CommandDescription) -> Value {
-    let mut form = json!({"category": category});
-    if let (Value::Object(form), Value::Object(description)) = (&mut form, json!(command)) {
+    joined(json!({"category": category}), json!(command))
+}
+
+fn query(projection: &str, query: &QueryDescription) -> Value {
+    joined(json!({"projection": projection}), json!(query))
+}
+
+fn joined(mut form: Value, description: Value) -> Value {
+    if let (Value::Object(form), Value::Object(description)) = (&mut form, description) {
         form.extend(description);
     }
     form

@@ -104,7 +104,7 @@ impl Bus {
         let limit = options.timeout.unwrap_or(self.inner.options.command_timeout);
         let deadline = Instant::now() + limit;
         self.wait_for_rows(serving, options.consistency, limit, deadline).await?;
-        let generation = serving.current();
+        let generation = serving.current()?;
         let answering = on_generation(&generation, move |generation| Ok(answer(generation, &query)));
         match tokio::time::timeout_at(deadline, answering).await {
             Ok(answer) => answer?,
@@ -125,6 +125,9 @@ impl Bus {
             QueryConsistency::After(position) => Some(position),
         };
         if !serving.wait_until_ready(deadline).await {
+            if let Some(fault) = serving.stage().fault {
+                return Err(QueryError::Unavailable(fault.into()));
+            }
             return Err(QueryError::BeingBuilt { projection: P::NAME, percent: serving.percent() });
         }
         let Some(position) = position else {

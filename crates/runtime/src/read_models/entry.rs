@@ -3,7 +3,7 @@
 use std::{any::TypeId, marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
-use engine_store::{EventStore, rows::RowError};
+use engine_store::EventStore;
 use engine_types::{Event, Query, command::InvalidCommand, event::Decoder, query};
 use serde_json::Value;
 
@@ -18,25 +18,20 @@ use crate::{
 };
 
 /// A projection at work, as a handler and as a read model.
-pub(crate) struct Opened {
+pub(crate) struct AtWork {
     pub(crate) handler: Arc<dyn Registered>,
     pub(crate) projection: Arc<dyn AnyProjection>,
 }
 
 /// A registered projection.
-#[async_trait]
 pub(crate) trait ProjectionEntry: Send + Sync {
     fn name(&self) -> &'static str;
     fn type_id(&self) -> TypeId;
     fn describe(&self) -> ProjectionDescription;
     /// What cannot work.
     fn fault(&self) -> Option<String>;
-    async fn open(
-        &self,
-        store: Arc<dyn EventStore>,
-        place: ReadModels,
-        errors: &ErrorPolicy,
-    ) -> Result<Opened, RowError>;
+    /// Makes what runs it.
+    fn at_work(&self, store: Arc<dyn EventStore>, place: ReadModels, errors: &ErrorPolicy) -> AtWork;
 }
 
 pub(crate) struct ProjectionOf<P> {
@@ -50,7 +45,6 @@ impl<P> ProjectionOf<P> {
     }
 }
 
-#[async_trait]
 impl<P: Projection> ProjectionEntry for ProjectionOf<P> {
     fn name(&self) -> &'static str {
         P::NAME
@@ -79,16 +73,11 @@ impl<P: Projection> ProjectionEntry for ProjectionOf<P> {
         options.fault().or_else(hears_nothing).map(str::to_owned)
     }
 
-    async fn open(
-        &self,
-        store: Arc<dyn EventStore>,
-        place: ReadModels,
-        errors: &ErrorPolicy,
-    ) -> Result<Opened, RowError> {
+    fn at_work(&self, store: Arc<dyn EventStore>, place: ReadModels, errors: &ErrorPolicy) -> AtWork {
         let options = Arc::new(self.options.handler(errors));
-        let serving = Arc::new(Serving::<P>::open(store, place, self.options.clone()).await?);
+        let serving = Arc::new(Serving::<P>::new(store, place, self.options.clone()));
         let listener = Arc::new(ProjectionListener(serving.clone()));
-        Ok(Opened { handler: Arc::new(Registration { listener, options }), projection: serving })
+        AtWork { handler: Arc::new(Registration { listener, options }), projection: serving }
     }
 }
 

@@ -40,7 +40,10 @@ impl<P: Projection> Listener for ProjectionListener<P> {
     }
 
     async fn handle(&self, events: &[Attempt]) -> Result<(), BatchError> {
-        let generation = self.0.current();
+        let generation = match self.0.current() {
+            Ok(generation) => generation,
+            Err(error) => return Err(BatchError { handled: 0, error: rows_failed(error) }),
+        };
         let outcome = if generation.may_wait() {
             let (serving, generation, events) = (self.0.clone(), generation.clone(), events.to_vec());
             let counting = blocking(move || Ok(count(&serving, &generation, &events))).await;
@@ -66,7 +69,7 @@ impl<P: Projection> Listener for ProjectionListener<P> {
     }
 
     fn records(&self) -> String {
-        records::of_generation(P::NAME, self.0.current().number())
+        records::of_generation(P::NAME, self.0.number())
     }
 
     fn keeps_own(&self) -> bool {
@@ -74,24 +77,26 @@ impl<P: Projection> Listener for ProjectionListener<P> {
     }
 
     async fn own_checkpoint(&self) -> Result<Option<Position>, HandlerError> {
-        Ok(on_generation(&self.0.current(), Generation::position).await?)
+        Ok(on_generation(&self.0.open().await?, Generation::position).await?)
     }
 
     async fn keep(&self, position: Position) -> Result<(), HandlerError> {
-        let generation = self.0.current();
+        let generation = self.0.current()?;
         Ok(commit(&generation, Batch { position: Some(position), ..Batch::default() }).await?)
     }
 
     async fn handle_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
-        let (generation, serving, attempt) = (self.0.current(), self.0.clone(), attempt.clone());
-        let counted =
-            on_generation(&generation, move |generation| Ok(count_late(&serving, generation, &attempt)));
+        let (serving, attempt) = (self.0.clone(), attempt.clone());
+        let counted = async {
+            let work = move |generation: &Generation<P::Row>| Ok(count_late(&serving, generation, &attempt));
+            on_generation(&self.0.current()?, work).await
+        };
         let counted = counted.await.unwrap_or_else(|error| Err(rows_failed(error)));
         counted.map_err(|error| BatchError { handled: 0, error })
     }
 
     async fn secure(&self) -> Result<(), HandlerError> {
-        Ok(self.0.home.secure::<P>(&self.0.current()).await?)
+        Ok(self.0.home.secure::<P>(&self.0.current()?).await?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The read models of a running application: looking at them, and building them anew.
 
-use std::{any::Any, collections::BTreeMap, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engine_store::rows::RowError;
@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::{Projection, RebuildProgress, rebuild::Rebuild, serving::Serving};
 use crate::listen::Handlers;
 
+/// How long a rebuild waits for a read model that has just been started.
+const START: Duration = Duration::from_secs(5);
+
 /// How a read model is doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProjectionReport {
@@ -17,8 +20,10 @@ pub struct ProjectionReport {
     pub name: &'static str,
     /// The version of its functions.
     pub version: u32,
-    /// The generation that is shown, or built for the first time.
+    /// The generation that is shown, or built for the first time; 0 before its rows are reached.
     pub generation: u64,
+    /// Why its rows cannot be reached; it tries again by itself.
+    pub fault: Option<String>,
     /// Where its rows are kept, in one word.
     pub place: &'static str,
     /// Whether it can be asked: it has been built to its end once.
@@ -67,6 +72,8 @@ pub enum ProjectionsError {
 pub(crate) trait AnyProjection: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     async fn report(&self) -> Result<ProjectionReport, RowError>;
+    /// Waits until it can be asked, or it is known why not.
+    async fn wait_until_ready(&self, limit: Duration);
     fn rebuild(self: Arc<Self>, handlers: &Handlers) -> Result<Rebuild, ProjectionsError>;
     fn rebuilding(&self) -> Option<Rebuild>;
     /// Works until what was stored before the start is counted.
@@ -126,9 +133,11 @@ impl Projections {
     /// has caught up. Queries never see it half built, and never an older position than before.
     ///
     /// # Errors
-    /// An unknown name, and a read model that is being built already.
-    pub fn rebuild(&self, name: &str) -> Result<Rebuild, ProjectionsError> {
-        self.find(name)?.clone().rebuild(&self.handlers)
+    /// An unknown name, and a read model that is being built already, or whose rows cannot be reached.
+    pub async fn rebuild(&self, name: &str) -> Result<Rebuild, ProjectionsError> {
+        let projection = self.find(name)?.clone();
+        projection.wait_until_ready(START).await;
+        projection.rebuild(&self.handlers)
     }
 
     /// The rebuild that goes on, if one does.

@@ -11,12 +11,15 @@ use async_trait::async_trait;
 use engine_store::rows::RowError;
 use engine_types::Position;
 use serde::{Serialize, Serializer};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Projection, ProjectionReport, ProjectionsError, generation::Generation, home::on_generation,
-    projections::AnyProjection, serving::Serving,
+    Projection, ProjectionReport, ProjectionsError,
+    generation::Generation,
+    home::on_generation,
+    projections::AnyProjection,
+    serving::{Serving, Stage},
 };
 use crate::listen::Handlers;
 use builder::Builder;
@@ -131,13 +134,16 @@ impl<P: Projection> AnyProjection for Serving<P> {
     }
 
     async fn report(&self) -> Result<ProjectionReport, RowError> {
-        let generation = self.current();
-        let position = on_generation(&generation, Generation::position).await?;
-        let ready = self.stage().ready;
+        let position = match self.current() {
+            Ok(generation) => on_generation(&generation, Generation::position).await?,
+            Err(_) => None,
+        };
+        let Stage { ready, fault, .. } = self.stage();
         Ok(ProjectionReport {
             name: P::NAME,
             version: P::VERSION,
-            generation: generation.number(),
+            generation: self.number(),
+            fault,
             place: self.home.place.kind(),
             ready,
             percent: (!ready).then(|| self.percent()),
@@ -146,9 +152,17 @@ impl<P: Projection> AnyProjection for Serving<P> {
         })
     }
 
+    async fn wait_until_ready(&self, limit: Duration) {
+        Serving::wait_until_ready(self, Instant::now() + limit).await;
+    }
+
     fn rebuild(self: Arc<Self>, handlers: &Handlers) -> Result<Rebuild, ProjectionsError> {
         let refuse = |fault: String| Err(ProjectionsError::Refused(fault));
-        if !self.stage().ready {
+        let stage = self.stage();
+        if let Some(fault) = stage.fault {
+            return refuse(fault);
+        }
+        if !stage.ready {
             return refuse(format!("`{}` is being built already: {} % is done", P::NAME, self.percent()));
         }
         let mut rebuilding = self.rebuilding.lock();
@@ -177,7 +191,7 @@ impl<P: Projection> AnyProjection for Serving<P> {
         if let Some(saving) = saving {
             let _ = saving.await;
         }
-        let generation = self.current();
+        let Ok(generation) = self.current() else { return Ok(()) };
         self.home.save::<P>(&generation).await?;
         on_generation(&generation, Generation::close).await
     }

@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use super::{
     Projection, ProjectionOptions,
     generation::Generation,
-    home::{Home, ReadModels},
+    home::{Home, ReadModels, on_generation},
     rebuild::Rebuild,
 };
 use crate::listen::{Handlers, both, types_of};
@@ -20,10 +20,8 @@ pub(super) struct Serving<P: Projection> {
     pub(super) decoder: Decoder<P::Event>,
     pub(super) options: ProjectionOptions,
     pub(super) home: Home,
-    current: RwLock<Arc<Generation<P::Row>>>,
+    open: RwLock<Option<Open<P>>>,
     stage: watch::Sender<Stage>,
-    /// What there was when it started: when all of it has been counted, a first building is done.
-    pub(super) target: Option<Position>,
     started: Instant,
     /// How many events were counted since rows in memory were saved.
     pub(super) unsaved: Mutex<u64>,
@@ -31,57 +29,92 @@ pub(super) struct Serving<P: Projection> {
     pub(super) rebuilding: Mutex<Option<Rebuild>>,
 }
 
+/// What is known once the rows are reached.
+struct Open<P: Projection> {
+    /// The generation that is shown, or built for the first time.
+    current: Arc<Generation<P::Row>>,
+    /// What there was when it was opened: when all of it has been counted, a first building is done.
+    target: Option<Position>,
+}
+
 /// How far a projection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Stage {
-    /// It has been built to its end once, so that it may be shown.
+    /// The rows are reached.
+    pub(super) open: bool,
+    /// Why they are not.
+    pub(super) fault: Option<String>,
+    /// They have been built to their end once, so that they may be shown.
     pub(super) ready: bool,
-    /// What there was when it started has been counted.
+    /// What there was when they were opened has been counted.
     pub(super) warm: bool,
 }
 
 impl<P: Projection> Serving<P> {
-    /// Finds the generation to go on with.
-    pub(super) async fn open(
-        store: Arc<dyn EventStore>,
-        place: ReadModels,
-        options: ProjectionOptions,
-    ) -> Result<Self, RowError> {
-        let home = Home::new(store, place);
-        let generation = home.find::<P>().await?;
-        let target = home.store.head().await.map_err(RowError::unavailable)?;
-        let ready = generation.is_ready()?;
-        if ready {
-            home.tidy::<P>(generation.number()).await?;
-        }
-        let generation = Arc::new(generation);
-        home.forget_late::<P>(&generation).await?;
-        Ok(Serving {
+    /// A projection whose rows are not reached yet.
+    pub(super) fn new(store: Arc<dyn EventStore>, place: ReadModels, options: ProjectionOptions) -> Self {
+        Serving {
             decoder: Decoder::default(),
             options,
-            home,
-            current: RwLock::new(generation),
-            stage: watch::Sender::new(Stage { ready, warm: false }),
-            target,
+            home: Home::new(store, place),
+            open: RwLock::new(None),
+            stage: watch::Sender::default(),
             started: Instant::now(),
             unsaved: Mutex::new(0),
             saving: Mutex::new(None),
             rebuilding: Mutex::new(None),
-        })
+        }
+    }
+
+    /// Finds the generation to go on with, unless that is done already.
+    pub(super) async fn open(&self) -> Result<Arc<Generation<P::Row>>, RowError> {
+        if let Ok(current) = self.current() {
+            return Ok(current);
+        }
+        let opened = self.find().await;
+        let fault = opened.as_ref().err().map(ToString::to_string);
+        self.stage.send_modify(|stage| stage.fault = fault);
+        opened
+    }
+
+    async fn find(&self) -> Result<Arc<Generation<P::Row>>, RowError> {
+        let generation = Arc::new(self.home.find::<P>().await?);
+        let target = self.home.store.head().await.map_err(RowError::unavailable)?;
+        let ready = on_generation(&generation, Generation::is_ready).await?;
+        if ready {
+            self.home.tidy::<P>(generation.number()).await?;
+        }
+        self.home.forget_late::<P>(&generation).await?;
+        *self.open.write() = Some(Open { current: generation.clone(), target });
+        self.stage.send_modify(|stage| {
+            stage.open = true;
+            stage.ready = ready;
+        });
+        Ok(generation)
     }
 
     /// The generation that is shown.
-    pub(super) fn current(&self) -> Arc<Generation<P::Row>> {
-        self.current.read().clone()
+    pub(super) fn current(&self) -> Result<Arc<Generation<P::Row>>, RowError> {
+        let open = self.open.read();
+        open.as_ref()
+            .map(|open| open.current.clone())
+            .ok_or_else(|| RowError::unavailable("it is not open yet"))
+    }
+
+    /// The number of the generation that is shown; 0 before it is open.
+    pub(super) fn number(&self) -> u64 {
+        self.current().map_or(0, |generation| generation.number())
     }
 
     /// Shows another generation from now on.
     pub(super) fn switch_to(&self, generation: Arc<Generation<P::Row>>) {
-        *self.current.write() = generation;
+        if let Some(open) = &mut *self.open.write() {
+            open.current = generation;
+        }
     }
 
     pub(super) fn stage(&self) -> Stage {
-        *self.stage.borrow()
+        self.stage.borrow().clone()
     }
 
     /// The events that it hears.
@@ -92,7 +125,11 @@ impl<P: Projection> Serving<P> {
 
     /// Waits until what there was at the start has been counted; then the generation may be shown.
     pub(super) async fn warm_up(&self, handlers: &Handlers) {
-        if let Some(target) = self.target {
+        let mut stage = self.stage.subscribe();
+        if stage.wait_for(|stage| stage.open).await.is_err() {
+            return;
+        }
+        if let Some(target) = self.target() {
             handlers.wait_without_limit(P::NAME, target).await;
         }
         let mut pause = Duration::from_millis(100);
@@ -108,7 +145,7 @@ impl<P: Projection> Serving<P> {
         if self.stage().ready {
             return Ok(());
         }
-        let generation = self.current();
+        let generation = self.current()?;
         self.home.make_ready::<P>(&generation).await?;
         // Before a rebuild can begin another generation.
         self.home.tidy::<P>(generation.number()).await?;
@@ -116,10 +153,12 @@ impl<P: Projection> Serving<P> {
         Ok(())
     }
 
-    /// Waits until the rows may be shown. Says whether that was in time.
+    /// Waits until the rows may be shown, or cannot be reached. Says whether they may.
     pub(super) async fn wait_until_ready(&self, deadline: Instant) -> bool {
         let mut stage = self.stage.subscribe();
-        tokio::time::timeout_at(deadline, stage.wait_for(|stage| stage.ready)).await.is_ok()
+        let is_known = |stage: &Stage| stage.ready || stage.fault.is_some();
+        let _ = tokio::time::timeout_at(deadline, stage.wait_for(is_known)).await;
+        self.stage().ready
     }
 
     /// Waits, for a moment after the start, until what there was at the start has been counted.
@@ -129,10 +168,15 @@ impl<P: Projection> Serving<P> {
         let _ = tokio::time::timeout_at(deadline, stage.wait_for(|stage| stage.warm)).await;
     }
 
-    /// How much of a first building is done, in percent.
+    /// How much of a first building is done, in percent. May wait.
     pub(super) fn percent(&self) -> u8 {
-        let done = self.current().position().ok().flatten().map_or(0, |position| position.0 + 1);
-        let all = self.target.map_or(1, |target| target.0 + 1);
+        let position = self.current().and_then(|generation| generation.position()).ok().flatten();
+        let done = position.map_or(0, |position| position.0 + 1);
+        let all = self.target().map_or(1, |target| target.0 + 1);
         u8::try_from((u128::from(done) * 100 / u128::from(all)).min(99)).unwrap_or(99)
+    }
+
+    fn target(&self) -> Option<Position> {
+        self.open.read().as_ref().and_then(|open| open.target)
     }
 }

@@ -38,13 +38,13 @@ struct Index {
 /// Saves and loads the rows of one projection.
 pub(super) struct Snapshots {
     store: Arc<dyn EventStore>,
-    /// One saving at a time. The generation and the number of the last one, once known.
-    last: Mutex<Option<(u64, u64)>>,
+    /// One saving at a time. What was saved last, once known.
+    last: Mutex<Index>,
 }
 
 impl Snapshots {
     pub(super) fn new(store: Arc<dyn EventStore>) -> Self {
-        Snapshots { store, last: Mutex::new(None) }
+        Snapshots { store, last: Mutex::default() }
     }
 
     /// The generation that was saved, if it is of this version and whole; else a new one without rows.
@@ -54,7 +54,7 @@ impl Snapshots {
             Ok(None) | Err(RowError::Damaged(_)) => return Ok((1, Kept::default())),
             Err(error) => return Err(error),
         };
-        *self.last.lock().await = Some((index.generation, index.saving));
+        *self.last.lock().await = index.clone();
         if index.version != version {
             return Ok((index.generation + 1, Kept::default()));
         }
@@ -81,7 +81,7 @@ impl Snapshots {
         Ok(rows)
     }
 
-    /// Saves a generation, unless a newer one was saved, or the store does not last.
+    /// Saves a generation, unless it, or a newer one, is saved already, or the store does not last.
     pub(super) async fn save<R: Row>(
         &self,
         name: &str,
@@ -92,17 +92,18 @@ impl Snapshots {
             return Ok(());
         }
         let mut last = self.last.lock().await;
-        let (generation, saving) = last.unwrap_or_default();
-        if rows.number() < generation {
+        let kept = rows.copy();
+        let is_saved = rows.number() == last.generation
+            && (kept.position, kept.ready, &kept.late) == (last.position, last.ready, &last.late);
+        if is_saved || rows.number() < last.generation {
             return Ok(());
         }
-        let saving = saving + 1;
-        let kept = rows.copy();
+        let saving = last.saving + 1;
         let pieces = self.write_pieces(name, saving, &kept.rows).await?;
         let Kept { position, ready, late, .. } = kept;
         let index = Index { version, generation: rows.number(), position, ready, late, saving, pieces };
         self.write(&index_key(name)?, to_json(&index)?).await?;
-        *last = Some((index.generation, saving));
+        *last = index;
         self.remove_old_pieces(name, saving).await
     }
 

@@ -62,6 +62,7 @@ impl<R: Row> StoredRows<R> {
             Some(state) => state,
             None => self.store.state()?,
         };
+        batch.before = before.position;
         batch.position = position.max(before.position);
         // Where this fails, nothing is known any more, and it is looked up again.
         self.store.commit(&batch)?;

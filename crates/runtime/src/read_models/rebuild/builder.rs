@@ -52,7 +52,7 @@ impl<P: Projection> Builder<P> {
         progress: watch::Sender<RebuildProgress>,
         cancel: CancellationToken,
     ) {
-        let old = serving.current().number();
+        let old = serving.number();
         let end = match serving.home.begin::<P>(old + 1).await {
             Ok(generation) => {
                 let mut builder = Builder {
@@ -68,7 +68,7 @@ impl<P: Projection> Builder<P> {
             }
             Err(error) => Err(error.into()),
         };
-        let shown = serving.current().number();
+        let shown = serving.number();
         let tidied = if shown == old {
             serving.home.remove::<P>(old + 1).await
         } else {

@@ -1,0 +1,136 @@
+//! Handlers and read models for people.
+
+use std::io::{self, Write};
+
+use engine::{
+    listen::{HandlerReport, HandlerState, ParkedSequence, ResetPreview},
+    read_models::ProjectionReport,
+};
+
+use super::{
+    Done,
+    human::{ASIDE, NAME, counted},
+    table,
+};
+
+/// Writes how handlers are doing, as a table.
+pub(super) fn write_handlers(out: &mut impl Write, reports: &[HandlerReport]) -> io::Result<()> {
+    if reports.is_empty() {
+        return writeln!(out, "{ASIDE}nothing listens to events{ASIDE:#}");
+    }
+    let row = |report: &HandlerReport| {
+        vec![
+            report.name.clone(),
+            report.state.word().to_owned(),
+            lag(report),
+            report.parked_keys.to_string(),
+            report.checkpoint.map_or_else(|| "-".to_owned(), |position| position.to_string()),
+            owners(&report.owners),
+        ]
+    };
+    let rows: Vec<_> = reports.iter().map(row).collect();
+    table::write(out, &["handler", "state", "lag", "parked", "position", "owner"], &rows)?;
+    for report in reports {
+        if let HandlerState::Stopped { .. } | HandlerState::Failing { .. } | HandlerState::TakenOver { .. } =
+            &report.state
+        {
+            writeln!(out, "{NAME}{}{NAME:#}: {}", report.name, report.state)?;
+        }
+        if let Some(fault) = &report.fault {
+            writeln!(out, "{NAME}{}{NAME:#}: {fault}", report.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// How far a handler is behind: in events, and in time.
+fn lag(report: &HandlerReport) -> String {
+    match report.lag_events {
+        0 => "none".to_owned(),
+        events => format!("{}, {} s", counted(events, "event"), report.lag_ms / 1_000),
+    }
+}
+
+/// Who works on the partitions, each named once.
+fn owners(owners: &[Option<String>]) -> String {
+    let mut names: Vec<&str> = owners.iter().map(|owner| owner.as_deref().unwrap_or("nobody")).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+/// Writes a sequence that was put aside.
+pub(super) fn write_parked(out: &mut impl Write, sequence: &ParkedSequence) -> io::Result<()> {
+    let ParkedSequence { key, stream, revision, event_type, error, attempts, waiting, .. } = sequence;
+    let tries = counted(u64::from(*attempts), "try").replace("trys", "tries");
+    writeln!(out, "{NAME}{key}{NAME:#}  {stream} @{revision} {event_type}  {error}")?;
+    writeln!(
+        out,
+        "  {ASIDE}{tries}, {} behind it, {}{ASIDE:#}",
+        counted(*waiting, "event"),
+        sequence.parked_at()
+    )
+}
+
+/// Writes what a reset has led to, or would.
+pub(super) fn write_reset(
+    out: &mut impl Write,
+    handler: &str,
+    preview: bool,
+    leads_to: &ResetPreview,
+) -> io::Result<()> {
+    let (does, forgets) = if preview { ("would handle", "forget") } else { ("handles", "forgets") };
+    let ResetPreview { events, parked_keys } = leads_to;
+    writeln!(
+        out,
+        "{NAME}{handler}{NAME:#} {does} {} again, and {forgets} {}",
+        counted(*events, "event"),
+        counted(*parked_keys as u64, "parked sequence")
+    )
+}
+
+/// Writes that a handler has done what it was told.
+pub(super) fn write_done(out: &mut impl Write, done: &Done<'_>) -> io::Result<()> {
+    let Done { handler, what, events } = done;
+    match events {
+        None => writeln!(out, "{NAME}{handler}{NAME:#} {what}"),
+        Some(events) => writeln!(out, "{NAME}{handler}{NAME:#}: {what} {}", counted(*events, "event")),
+    }
+}
+
+/// Writes how read models are doing, as a table.
+pub(super) fn write_projections(out: &mut impl Write, reports: &[ProjectionReport]) -> io::Result<()> {
+    if reports.is_empty() {
+        return writeln!(out, "{ASIDE}there are no read models{ASIDE:#}");
+    }
+    let rows: Vec<_> = reports.iter().map(projection).collect();
+    table::write(out, &["projection", "version", "generation", "state", "position", "place"], &rows)
+}
+
+fn projection(report: &ProjectionReport) -> Vec<String> {
+    let state = match (&report.fault, &report.rebuild, report.percent) {
+        (Some(fault), ..) => fault.clone(),
+        (_, Some(_), _) => "shown, and built anew".to_owned(),
+        (_, _, Some(percent)) => format!("being built: {percent} %"),
+        _ => "shown".to_owned(),
+    };
+    vec![
+        report.name.to_owned(),
+        report.version.to_string(),
+        report.generation.to_string(),
+        state,
+        report.position.map_or_else(|| "-".to_owned(), |position| position.to_string()),
+        report.place.to_owned(),
+    ]
+}
+
+/// Writes that a read model was built anew.
+pub(super) fn write_rebuilt(out: &mut impl Write, report: &ProjectionReport, events: u64) -> io::Result<()> {
+    writeln!(
+        out,
+        "{NAME}{}{NAME:#} was built anew from {}, and is shown {ASIDE}(generation {}){ASIDE:#}",
+        report.name,
+        counted(events, "event"),
+        report.generation
+    )
+}
