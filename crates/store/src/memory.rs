@@ -2,6 +2,7 @@
 //!
 //! It keeps every promise but durability: all is gone with the process, and [`Properties::durable`] says so.
 
+mod chunks;
 mod reading;
 mod state;
 

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::chunks::Chunks;
 use crate::{
     AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, NewEvent, RecordedEvent,
     StreamAppend, StreamAppended, StreamMetadata, Timestamp,
@@ -16,7 +17,7 @@ use crate::{
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) all: Vec<RecordedEvent>,
+    pub(super) all: Chunks<RecordedEvent>,
     pub(super) streams: HashMap<StreamName, Stream, RandomState>,
     pub(super) documents: BTreeMap<DocumentKey, Document>,
 }
@@ -41,7 +42,7 @@ impl Stream {
     }
 
     /// Brings `ids` up to the stream's end.
-    fn note_ids(&mut self, all: &[RecordedEvent]) {
+    fn note_ids(&mut self, all: &Chunks<RecordedEvent>) {
         for (revision, position) in (0..).map(Revision).zip(&self.positions).skip(self.noted) {
             self.ids.entry(all[index(*position)].id).or_insert(revision);
         }
