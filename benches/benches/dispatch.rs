@@ -19,6 +19,10 @@ use engine::{Bus, EventStore};
 use engine_benches::{bank_with_accounts, deposit};
 use tokio::runtime::Runtime;
 
+/// As in the `engine` program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many accounts the crowded benchmarks use.
 const ACCOUNTS: usize = 1_000;
 
