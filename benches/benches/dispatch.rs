@@ -80,7 +80,7 @@ fn measure_beside_the_disk(
 ) {
     const TURN: u64 = 50;
     let mut disk = RawDisk::in_folder(folder);
-    let (mut raw, mut sent) = (Measured::default(), Measured::default());
+    let (mut raw, mut sent) = (Turns::default(), Turns::default());
     group.bench_function("1 in flight", |bencher| {
         bencher.iter_custom(|commands| {
             let mut took = Duration::ZERO;
@@ -94,32 +94,27 @@ fn measure_beside_the_disk(
             took
         });
     });
-    if raw.count > 0 {
-        let share = 100.0 * sent.rate() / raw.rate();
+    if let (Some(raw), Some(sent)) = (raw.rate(), sent.rate()) {
+        let share = 100.0 * sent / raw;
         println!(
-            "    the disk alone, write and fdatasync: {:.0}/s; commands: {:.0}/s, {share:.0} % of that\n",
-            raw.rate(),
-            sent.rate()
+            "    the disk alone, write and fdatasync: {raw:.0}/s; commands: {sent:.0}/s, {share:.0} % of that\n"
         );
     }
 }
 
-/// How often, and how long in all.
+/// How long one of a turn took, for each turn.
 #[derive(Default)]
-struct Measured {
-    count: u64,
-    took: Duration,
-}
+struct Turns(Vec<Duration>);
 
-impl Measured {
+impl Turns {
     fn add(&mut self, count: u64, took: Duration) {
-        self.count += count;
-        self.took += took;
+        self.0.push(took / u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    fn rate(&self) -> f64 {
-        self.count as f64 / self.took.as_secs_f64()
+    /// How many a second, in the median turn: a disk that others keep busy stands still now and then.
+    fn rate(&mut self) -> Option<f64> {
+        self.0.sort_unstable();
+        self.0.get(self.0.len() / 2).map(|took| took.as_secs_f64().recip())
     }
 }
 
