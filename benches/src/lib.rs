@@ -9,14 +9,16 @@ use std::{
 };
 
 use bank::account::{CreateAccount, DepositMoney};
-use engine::{Bus, EventStore};
+use engine::{App, Bus, EventStore};
 
-/// Starts the bank with so many accounts.
+/// Starts the accounts of the bank, so many of them. Without its read models, which work behind the commands on
+/// the same cores, and are measured by themselves.
 ///
 /// # Panics
 /// When the store does not take them.
 pub async fn bank_with_accounts(store: Arc<dyn EventStore>, accounts: usize) -> Bus {
-    let bus = bank::app().start(store).await.expect("the bank starts on an empty store");
+    let app = App::new("bank").command::<CreateAccount>().command::<DepositMoney>();
+    let bus = app.start(store).await.expect("the bank starts on an empty store");
     let senders: Vec<_> = (0..accounts)
         .map(|account| {
             let bus = bus.clone();

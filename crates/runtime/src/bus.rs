@@ -2,10 +2,11 @@
 
 mod sending;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
 
 use engine_store::{AppendError, EventStore};
 use engine_types::{Aggregate, Command, Decide, Revision, command::nearest};
+use foldhash::fast::FixedState;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) ids: Arc<dyn IdGenerator>,
     /// By category.
     pub(crate) containers: HashMap<&'static str, Arc<dyn AnyContainer>>,
+    /// By the type of each command that they answer.
+    pub(crate) by_command: HashMap<TypeId, Arc<dyn AnyContainer>, FixedState>,
     pub(crate) handlers: Handlers,
     pub(crate) projections: Projections,
     /// What goes on after a sender has its answer.
@@ -185,9 +188,9 @@ impl Bus {
     fn container_for<C: Command>(
         &self,
     ) -> Result<&Container<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>> {
-        let registered = self.inner.app.commands.get(C::NAME);
-        let known = registered.is_some_and(|entry| entry.type_id() == std::any::TypeId::of::<C>());
-        self.container().filter(|_| known).ok_or_else(|| self.unknown_command(C::NAME))
+        let container = self.inner.by_command.get(&TypeId::of::<C>());
+        let container = container.and_then(|container| container.as_any().downcast_ref());
+        container.ok_or_else(|| self.unknown_command(C::NAME))
     }
 
     fn entry(&self, name: &str) -> Result<&Arc<dyn CommandEntry>, JsonSendError> {

@@ -1,7 +1,7 @@
 //! The instances that are kept in memory: the most recently used, up to a bound.
 
 use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::FixedState;
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ const MAX_PASSED_OVER: usize = 8;
 pub(crate) struct Cache<V> {
     shards: Box<[Mutex<Shard<V>>]>,
     /// Without chance, so that a simulation drops the same values each time.
-    hasher: BuildHasherDefault<DefaultHasher>,
+    hasher: FixedState,
     capacity_of_shard: usize,
     started: Instant,
 }
@@ -44,15 +45,20 @@ impl<V> Cache<V> {
         let shards = capacity.clamp(1, MAX_SHARDS);
         Cache {
             shards: (0..shards).map(|_| Mutex::new(LruCache::unbounded())).collect(),
-            hasher: BuildHasherDefault::default(),
+            hasher: FixedState::default(),
             capacity_of_shard: capacity / shards,
             started: Instant::now(),
         }
     }
 
-    /// The value of this key, made if there is none.
-    pub(crate) fn get<E>(&self, key: &str, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<Kept<V>>, E> {
-        let now_ms = self.now_ms();
+    /// The value of this key, made if there is none. The caller tells the time, which it knows already.
+    pub(crate) fn get<E>(
+        &self,
+        key: &str,
+        now: Instant,
+        make: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Arc<Kept<V>>, E> {
+        let now_ms = self.millis(now);
         let mut shard = self.shard(key).lock();
         if let Some(kept) = shard.get(key) {
             kept.last_used_ms.store(now_ms, Ordering::Relaxed);
@@ -67,7 +73,7 @@ impl<V> Cache<V> {
     /// Drops what was not used for this long.
     pub(crate) fn drop_idle(&self, idle_after: Duration) {
         let idle_ms = u64::try_from(idle_after.as_millis()).unwrap_or(u64::MAX);
-        let now_ms = self.now_ms();
+        let now_ms = self.millis(Instant::now());
         for shard in &self.shards {
             let mut shard = shard.lock();
             while shard.peek_lru().is_some_and(|(_, kept)| {
@@ -90,8 +96,9 @@ impl<V> Cache<V> {
         &self.shards[(hash >> 32) as usize % self.shards.len()]
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// The time since the cache was made.
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -111,7 +118,7 @@ mod tests {
     use super::*;
 
     fn make(cache: &Cache<u32>, key: &str, value: u32) -> Arc<Kept<u32>> {
-        cache.get(key, || Ok::<_, ()>(value)).unwrap()
+        cache.get(key, Instant::now(), || Ok::<_, ()>(value)).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

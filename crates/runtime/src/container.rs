@@ -15,14 +15,18 @@ mod load;
 mod recent;
 mod snapshot;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 
 use engine_store::EventStore;
 use engine_types::{
-    Aggregate, Command, CommandId, CorrelationId, CurrentRevision, Decide, ExpectedRevision, Revision,
+    Aggregate, Command, CommandId, CorrelationId, CurrentRevision, Decide, Event, ExpectedRevision, Revision,
     command::InvalidCommand, event::Decoder, stream::InvalidName,
 };
-use tokio::sync::{Mutex, Semaphore};
+use foldhash::fast::FixedState;
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -38,6 +42,8 @@ use instance::Instance;
 pub(crate) struct Container<A: Aggregate> {
     store: Arc<dyn EventStore>,
     decoder: Decoder<A::Event>,
+    /// Their names on disk, to be shared by all events instead of copied for each.
+    event_types: HashSet<Arc<str>, FixedState>,
     instances: Cache<Mutex<Instance<A>>>,
     options: Arc<RuntimeOptions>,
     background: TaskTracker,
@@ -47,9 +53,11 @@ pub(crate) struct Container<A: Aggregate> {
 /// A command's accompanying facts, complete with ids.
 pub(crate) struct Order<'a> {
     pub(crate) command_id: CommandId,
+    /// When it came.
+    pub(crate) arrived: Instant,
     /// Whether the sender chose the id, so that the command may have been sent before.
     pub(crate) may_be_repeated: bool,
-    pub(crate) correlation_id: CorrelationId,
+    pub(crate) correlation_id: &'a CorrelationId,
     pub(crate) options: &'a SendOptions,
 }
 
@@ -68,7 +76,15 @@ impl<A: Aggregate> Container<A> {
         let instances = Cache::new(options.cached_instances);
         let snapshots = options.snapshots_under_way.min(Semaphore::MAX_PERMITS);
         let snapshots_under_way = Arc::new(Semaphore::new(snapshots));
-        Container { store, decoder: Decoder::default(), instances, options, background, snapshots_under_way }
+        Container {
+            store,
+            decoder: Decoder::default(),
+            event_types: A::Event::TYPES.iter().map(|event_type| event_type.name.into()).collect(),
+            instances,
+            options,
+            background,
+            snapshots_under_way,
+        }
     }
 
     /// Drops instances that have been idle for long.
@@ -86,7 +102,7 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD, order.arrived)?;
         let mut instance = kept.value.lock().await;
         self.run(&mut instance, command, order).await
     }
@@ -157,7 +173,7 @@ impl<A: Aggregate> Container<A> {
         C: Command<Aggregate = A>,
         A: Decide<C>,
     {
-        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD)?;
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD, order.arrived)?;
         let mut instance = kept.value.lock().await;
         self.load_newest(&mut instance).await.map_err(SendError::widen)?;
         decide(&instance, command, order)
@@ -174,15 +190,21 @@ impl<A: Aggregate> Container<A> {
                 .load_at(Instance::<A>::new(id).map_err(|fault| invalid("id", fault))?.stream, at)
                 .await;
         }
-        let kept = self.instance(id, "id")?;
+        let kept = self.instance(id, "id", Instant::now())?;
         let mut instance = kept.value.lock().await;
         self.load_newest(&mut instance).await?;
         let revision = instance.revision.revision().filter(|_| instance.newest.is_some());
         Ok(revision.map(|revision| (instance.state.clone(), revision)))
     }
 
-    fn instance(&self, id: &str, id_field: &str) -> Result<Arc<Kept<Mutex<Instance<A>>>>, InvalidCommand> {
-        self.instances.get(id, || Instance::new(id).map(Mutex::new).map_err(|fault| invalid(id_field, fault)))
+    fn instance(
+        &self,
+        id: &str,
+        id_field: &str,
+        now: Instant,
+    ) -> Result<Arc<Kept<Mutex<Instance<A>>>>, InvalidCommand> {
+        let make = || Instance::new(id).map(Mutex::new).map_err(|fault| invalid(id_field, fault));
+        self.instances.get(id, now, make)
     }
 }
 

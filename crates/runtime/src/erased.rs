@@ -87,10 +87,15 @@ where
         CommandDescription { name: C::NAME, doc: C::DOC, id_field: C::ID_FIELD, fields: C::FIELDS }
     }
 
-    async fn send(&self, bus: &Bus, body: Body, options: SendOptions) -> Result<JsonReceipt, JsonSendError> {
+    async fn send(
+        &self,
+        bus: &Bus,
+        body: Body,
+        mut options: SendOptions,
+    ) -> Result<JsonReceipt, JsonSendError> {
         let command = Self::read(body)?;
         let receipt =
-            bus.send(&command, options).await.map_err(|error| error.map_rejection(BoxError::from))?;
+            bus.send(&command, &mut options).await.map_err(|error| error.map_rejection(BoxError::from))?;
         receipt.to_json().map_err(unwritable)
     }
 

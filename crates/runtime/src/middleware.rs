@@ -46,7 +46,7 @@ pub struct Dispatch<'a> {
     /// What the chain of causes is called.
     pub correlation_id: CorrelationId,
     /// What was chosen for it. Changes count, except to the ids in it that stand above.
-    pub options: SendOptions,
+    pub options: &'a mut SendOptions,
 }
 
 /// A command whose type is known only at run time.

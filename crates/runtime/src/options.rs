@@ -13,7 +13,8 @@ pub struct RuntimeOptions {
     /// How often a command is decided again after another writer came first. Default: 10.
     pub conflict_retries: u32,
     /// How many instances of one aggregate are kept in memory. Default: 10,000. Instances that are at work
-    /// are never dropped, so that this can be exceeded by as many as are at work at the same time.
+    /// are never dropped, so that this can be exceeded by as many as are at work at the same time. Each that
+    /// has stored events holds its state twice.
     pub cached_instances: usize,
     /// How long an instance that is not used stays in memory. Default: 10 minutes.
     pub idle_after: Duration,

@@ -101,7 +101,7 @@ where
     type Output = Answer<C>;
     type IntoFuture = Pin<Box<dyn Future<Output = Answer<C>> + Send + 'a>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.bus.send(&self.command, self.options).await })
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move { self.bus.send(&self.command, &mut self.options).await })
     }
 }

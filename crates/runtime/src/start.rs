@@ -1,21 +1,25 @@
 //! Starting: the last look at an application before it runs, and at the store that it is to run on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    any::TypeId,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use engine_store::{Clock, EventStore, ReadError, SystemClock};
+use foldhash::fast::FixedState;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     App, Bus, IdGenerator, RandomIds,
     bus::Inner,
+    erased::{AggregateEntry, AnyContainer, CommandEntry},
     listen::{
         self, Handlers,
         ownership::{Ownership, SoleOwner},
     },
+    options::RuntimeOptions,
     read_models::{Projections, ReadModels},
 };
 
@@ -91,13 +95,8 @@ impl App {
         self.check_store(&*store).await?;
         let options = Arc::new(self.options.clone());
         let background = TaskTracker::new();
-        let containers = self
-            .aggregates
-            .iter()
-            .map(|(category, entry)| {
-                (*category, entry.container(store.clone(), options.clone(), background.clone()))
-            })
-            .collect();
+        let containers = self.containers(&store, &options, &background);
+        let by_command = self.by_command(&containers);
         let idle_after = options.idle_after;
         let Environment { ids, clock, read_models, ownership } = world;
         let mut listeners = self.handlers.clone();
@@ -116,10 +115,41 @@ impl App {
         };
         let handlers = Handlers::start(&listeners, &start);
         let projections = Projections::new(handlers.clone(), projections);
-        let inner =
-            Arc::new(Inner { app: self, store, options, ids, containers, handlers, projections, background });
+        let inner = Arc::new(Inner {
+            app: self,
+            store,
+            options,
+            ids,
+            containers,
+            by_command,
+            handlers,
+            projections,
+            background,
+        });
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
+    }
+
+    fn containers(
+        &self,
+        store: &Arc<dyn EventStore>,
+        options: &Arc<RuntimeOptions>,
+        background: &TaskTracker,
+    ) -> HashMap<&'static str, Arc<dyn AnyContainer>> {
+        let container = |entry: &Arc<dyn AggregateEntry>| {
+            entry.container(store.clone(), options.clone(), background.clone())
+        };
+        self.aggregates.iter().map(|(category, entry)| (*category, container(entry))).collect()
+    }
+
+    fn by_command(
+        &self,
+        containers: &HashMap<&'static str, Arc<dyn AnyContainer>>,
+    ) -> HashMap<TypeId, Arc<dyn AnyContainer>, FixedState> {
+        let of_command = |command: &Arc<dyn CommandEntry>| {
+            Some(((**command).type_id(), containers.get(command.category())?.clone()))
+        };
+        self.commands.values().filter_map(of_command).collect()
     }
 
     /// Checks what can be checked without a store.

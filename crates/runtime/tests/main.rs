@@ -9,6 +9,7 @@ mod by_name;
 mod cancellation;
 mod conflicts;
 mod deletion;
+mod large_states;
 mod listening;
 mod lost_answers;
 mod memory;

@@ -41,12 +41,11 @@ impl AppendRequest {
     /// [`AppendError::Invalid`].
     pub fn check(&self) -> Result<(), AppendError> {
         let mut total = 0;
-        let mut names = HashSet::with_capacity(self.streams.len());
+        if let Some(stream) = self.named_twice() {
+            return Err(AppendError::invalid(format!("stream `{stream}` is named twice in one append")));
+        }
         for append in &self.streams {
             let stream = &append.stream;
-            if !names.insert(stream) {
-                return Err(AppendError::invalid(format!("stream `{stream}` is named twice in one append")));
-            }
             if stream.described_stream().is_some_and(|described| described.is_metadata()) {
                 return Err(stream_metadata::fixed(stream));
             }
@@ -64,6 +63,14 @@ impl AppendRequest {
             )));
         }
         Ok(())
+    }
+
+    fn named_twice(&self) -> Option<&StreamName> {
+        if self.streams.len() < 2 {
+            return None;
+        }
+        let mut names = HashSet::with_capacity(self.streams.len());
+        self.streams.iter().map(|append| &append.stream).find(|stream| !names.insert(*stream))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It keeps every promise but durability: all is gone with the process, and [`Properties::durable`] says so.
 
+mod chunks;
 mod reading;
 mod state;
 
@@ -82,12 +83,18 @@ impl Inner {
     }
 
     /// Tells the subscriptions that there is something to see.
+    ///
+    /// One that begins just now is not missed: it is counted before it first reads, so that it either is among
+    /// those that are woken, or reads behind what was written.
     fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
+        if self.wake.receiver_count() > 0 {
+            self.wake.send_modify(|count| *count += 1);
+        }
     }
 
     fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         request.check()?;
+        // Read before the lock is taken: all writers wait for the lock.
         let now = request.created.unwrap_or_else(|| self.clock.now());
         let appended = self.write()?.append(request, now)?;
         if !appended.deduplicated && appended.position.is_some() {

@@ -59,7 +59,7 @@ pub mod upcast;
 pub use aggregate::{Aggregate, Decide};
 pub use command::Command;
 pub use event::Event;
-pub use metadata::{CausationId, CommandId, CorrelationId, Metadata};
+pub use metadata::{CausationId, CommandId, CorrelationId, EventMetadata, Metadata};
 pub use multi::Multi;
 pub use query::Query;
 pub use stream::{Category, CurrentRevision, ExpectedRevision, Position, Revision, StreamName};

@@ -1,6 +1,13 @@
 //! The way of one command through the bus: middleware, then the container, within its time.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use engine_types::{
     Aggregate, Command, CommandId, CorrelationId, Decide, Event, Metadata, command::InvalidCommand,
@@ -20,7 +27,7 @@ impl Bus {
     pub(crate) async fn send<C>(
         &self,
         command: &C,
-        options: SendOptions,
+        options: &mut SendOptions,
     ) -> Result<Receipt<C::Aggregate>, SendError<<C::Aggregate as Aggregate>::Rejection>>
     where
         C: Command,
@@ -52,15 +59,17 @@ impl Bus {
         C::Aggregate: Decide<C>,
     {
         let order = order(dispatch, may_be_repeated)?;
-        let after = self.limit(dispatch);
+        let limit = self.limit(dispatch);
         let consistency = &dispatch.options.consistency;
-        if *consistency == Consistency::Eventual {
-            return within(after, dispatch, container.execute(command, &order)).await;
-        }
         self.check_consistency(consistency)?;
-        let started = Instant::now();
-        let receipt = within(after, dispatch, container.execute(command, &order)).await?;
-        self.wait_until_handled(&receipt, consistency, started, after).await?;
+        let receipt = {
+            let answer = pin!(container.execute(command, &order));
+            within(limit, &order, answer).await?
+        };
+        if *consistency != Consistency::Eventual {
+            // Boxed, so that the commands that do not wait need not carry the room for it.
+            Box::pin(self.wait_until_handled(&receipt, consistency, order.arrived, limit)).await?;
+        }
         Ok(receipt)
     }
 
@@ -71,20 +80,21 @@ impl Bus {
     pub async fn dry_run<C>(
         &self,
         command: &C,
-        options: SendOptions,
+        mut options: SendOptions,
     ) -> Result<Vec<<C::Aggregate as Aggregate>::Event>, SendError<<C::Aggregate as Aggregate>::Rejection>>
     where
         C: Command,
         C::Aggregate: Decide<C>,
     {
         let container = self.container_for::<C>()?;
-        let dispatch = self.dispatch(command, options);
+        let dispatch = self.dispatch(command, &mut options);
         let order = order(&dispatch, false)?;
-        within(self.limit(&dispatch), &dispatch, container.dry_run(command, &order)).await
+        let answer = pin!(container.dry_run(command, &order));
+        within(self.limit(&dispatch), &order, answer).await
     }
 
     /// Completes a command with ids.
-    fn dispatch<'a, C: Command>(&self, command: &'a C, options: SendOptions) -> Dispatch<'a> {
+    fn dispatch<'a, C: Command>(&self, command: &'a C, options: &'a mut SendOptions) -> Dispatch<'a> {
         let command_id = options.command_id.unwrap_or_else(|| CommandId(self.inner.ids.next()));
         let correlation_id =
             options.correlation_id.clone().unwrap_or_else(|| CorrelationId::from(command_id.0));
@@ -98,14 +108,21 @@ impl Bus {
 }
 
 /// Waits for an answer, but no longer than this.
+///
+/// The caller pins the answer: a future that is handed to a future takes its room twice.
 async fn within<T, R>(
-    after: Duration,
-    dispatch: &Dispatch<'_>,
-    answer: impl Future<Output = Result<T, SendError<R>>>,
+    limit: Duration,
+    order: &Order<'_>,
+    mut answer: Pin<&mut impl Future<Output = Result<T, SendError<R>>>>,
 ) -> Result<T, SendError<R>> {
-    match tokio::time::timeout(after, answer).await {
+    // An answer that need not be waited for needs no timer.
+    if let Poll::Ready(result) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+        return result;
+    }
+    let left = limit.saturating_sub(order.arrived.elapsed());
+    match tokio::time::timeout(left, answer).await {
         Ok(result) => result,
-        Err(_) => Err(SendError::Timeout { after, command_id: dispatch.command_id }),
+        Err(_) => Err(SendError::Timeout { after: limit, command_id: order.command_id }),
     }
 }
 
@@ -115,9 +132,10 @@ fn order<'a>(dispatch: &'a Dispatch<'_>, may_be_repeated: bool) -> Result<Order<
         .map_err(|fault| InvalidCommand::field("metadata", fault))?;
     Ok(Order {
         command_id: dispatch.command_id,
+        arrived: Instant::now(),
         may_be_repeated,
-        correlation_id: dispatch.correlation_id.clone(),
-        options: &dispatch.options,
+        correlation_id: &dispatch.correlation_id,
+        options: dispatch.options,
     })
 }
 

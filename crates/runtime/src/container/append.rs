@@ -1,9 +1,10 @@
 //! Storing what was decided, and the answer to the sender.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use engine_store::{AppendError, AppendRequest, Appended, BoxError, ContentType, NewEvent};
 use engine_types::{
-    Aggregate, CausationId, CurrentRevision, Event, ExpectedRevision, Metadata, Position, Revision,
+    Aggregate, CurrentRevision, Event, EventMetadata, ExpectedRevision, Position, Revision, StreamName,
 };
 use uuid::Uuid;
 
@@ -50,7 +51,7 @@ impl<A: Aggregate> Container<A> {
         match self.append(instance, &events, order).await? {
             Outcome::Written(appended, id) => {
                 let revision = end_of(&appended)?;
-                instance.stands_at(state, Newest { revision, id });
+                instance.advance(state, &events, Newest { revision, id });
                 instance.condition = Condition::Loaded;
                 if let Some(recent) = &mut instance.recent {
                     recent.insert(order.command_id, revision, self.options.deduplication_window);
@@ -60,7 +61,8 @@ impl<A: Aggregate> Container<A> {
                 Ok(Stored::Answered(receipt(instance, events, appended.position, order)))
             }
             Outcome::WrittenBefore(appended) => {
-                let answer = self.answer_written_before(instance, end_of(&appended)?, order).await;
+                // Boxed, because it is rare, and every command would have to carry the room for it.
+                let answer = Box::pin(self.answer_written_before(instance, end_of(&appended)?, order)).await;
                 // The command took effect, and perhaps by this sending: not the time to say *not written*.
                 Ok(Stored::Answered(answer.map_err(|error| unknown(order, Box::new(error)))?))
             }
@@ -78,7 +80,7 @@ impl<A: Aggregate> Container<A> {
         let expected = ExpectedRevision::from(instance.revision);
         let mut lost = None;
         for _ in 0..=self.options.conflict_retries {
-            let encoded = encode(instance, events, order)?;
+            let encoded = self.encode(&instance.stream, events, order)?;
             let last_id = encoded.last().map_or_else(Uuid::nil, |event| event.id);
             let request = AppendRequest::to(instance.stream.clone(), expected, encoded);
             // From here on, until the answer is folded in, the store may be ahead of the instance.
@@ -99,6 +101,45 @@ impl<A: Aggregate> Container<A> {
             }
         }
         Err(unknown(order, lost.unwrap_or_else(|| "no attempt was made".into())))
+    }
+
+    /// Gives events the form in which they are stored. Ids derive from the command's, so that a second try
+    /// writes the same ones.
+    fn encode(
+        &self,
+        stream: &StreamName,
+        events: &[A::Event],
+        order: &Order<'_>,
+    ) -> Result<Vec<NewEvent>, SendError<A::Rejection>> {
+        let mut encoded = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let event_type = event.event_type();
+            let data = guarded("to_json", || event.to_json()).map_err(SendError::Internal)?;
+            let data = data.map_err(|error| {
+                SendError::Internal(format!("`{}` cannot be written as JSON: {error}", event_type.name))
+            })?;
+            let metadata = EventMetadata {
+                correlation_id: order.correlation_id,
+                command_id: order.command_id,
+                command_causation_id: order.options.causation_id.as_ref(),
+                schema_version: event_type.version,
+                user: &order.options.metadata,
+            };
+            encoded.push(NewEvent {
+                id: order.command_id.event_id(stream.as_str(), index),
+                event_type: self.shared_name(event_type.name),
+                content_type: ContentType::Json,
+                // Without spare room, which a store in memory would keep, and `Bytes` keep an account of.
+                data: data.into_boxed_slice().into(),
+                metadata: metadata.to_json().into_boxed_slice().into(),
+            });
+        }
+        Ok(encoded)
+    }
+
+    /// The name of an event type, as all events of this type share it.
+    fn shared_name(&self, event_type: &'static str) -> Arc<str> {
+        self.event_types.get(event_type).map_or_else(|| event_type.into(), Arc::clone)
     }
 
     async fn answer_written_before(
@@ -139,49 +180,4 @@ pub(super) fn receipt<A: Aggregate>(
         correlation_id: order.correlation_id.clone(),
         duplicate: false,
     }
-}
-
-/// Gives events the form in which they are stored. Ids derive from the command's, so that a second try
-/// writes the same ones.
-fn encode<A: Aggregate>(
-    instance: &Instance<A>,
-    events: &[A::Event],
-    order: &Order<'_>,
-) -> Result<Vec<NewEvent>, SendError<A::Rejection>> {
-    let current = metadata(order, 1)?;
-    events
-        .iter()
-        .enumerate()
-        .map(|(index, event)| {
-            let event_type = event.event_type();
-            let metadata = match event_type.version {
-                1 => current.clone(),
-                version => metadata(order, version)?,
-            };
-            let unwritable = |error| {
-                SendError::Internal(format!("`{}` cannot be written as JSON: {error}", event_type.name))
-            };
-            let data = guarded("to_json", || event.to_json()).map_err(SendError::Internal)?;
-            Ok(NewEvent {
-                id: order.command_id.event_id(instance.stream.as_str(), index),
-                event_type: event_type.name.into(),
-                content_type: ContentType::Json,
-                data: data.map_err(unwritable)?.into(),
-                metadata,
-            })
-        })
-        .collect()
-}
-
-fn metadata<R>(order: &Order<'_>, version: u32) -> Result<Bytes, SendError<R>> {
-    let metadata = Metadata {
-        correlation_id: Some(order.correlation_id.clone()),
-        causation_id: Some(CausationId::from(order.command_id.0)),
-        command_causation_id: order.options.causation_id.clone(),
-        schema_version: (version > 1).then_some(version),
-        user: order.options.metadata.clone(),
-    };
-    serde_json::to_vec(&metadata)
-        .map(Bytes::from)
-        .map_err(|error| SendError::Internal(format!("the metadata cannot be written as JSON: {error}")))
 }

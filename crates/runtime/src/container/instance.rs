@@ -9,6 +9,10 @@ use super::{guarded, recent::RecentCommands};
 pub(super) struct Instance<A> {
     pub(super) stream: StreamName,
     pub(super) state: A,
+    /// A second copy of `state`, so that the next events can be folded before they are stored, and the state still
+    /// be there when they are not: a state can be large, and a clone for each command take longer than the rest.
+    /// Absent until the instance's first command, and after one that was not stored.
+    copy: Option<A>,
     /// Where the stream ends, as far as is known; the next event is to be the one after it.
     pub(super) revision: CurrentRevision,
     /// The newest event that went into the state; absent when none did.
@@ -49,6 +53,7 @@ impl<A: Aggregate> Instance<A> {
         Instance {
             stream,
             state: A::default(),
+            copy: None,
             revision: CurrentRevision::NoStream,
             newest: None,
             condition: Condition::Absent,
@@ -74,13 +79,26 @@ impl<A: Aggregate> Instance<A> {
     }
 
     /// The state after these events, before they are stored.
-    pub(super) fn after(&self, events: &[A::Event]) -> Result<A, String> {
-        guarded("evolve", || fold(self.state.clone(), events))
+    pub(super) fn after(&mut self, events: &[A::Event]) -> Result<A, String> {
+        let copy = self.copy.take();
+        guarded("evolve", || fold(copy.unwrap_or_else(|| self.state.clone()), events))
+    }
+
+    /// Takes over the state [`after`](Instance::after) these events, which are stored.
+    pub(super) fn advance(&mut self, after: A, events: &[A::Event], newest: Newest) {
+        let before = std::mem::replace(&mut self.state, after);
+        self.stands_at_revision_of(newest);
+        self.copy = guarded("evolve", || fold(before, events)).ok();
     }
 
     /// Takes over the state after `newest`.
     pub(super) fn stands_at(&mut self, state: A, newest: Newest) {
         self.state = state;
+        self.copy = None;
+        self.stands_at_revision_of(newest);
+    }
+
+    fn stands_at_revision_of(&mut self, newest: Newest) {
         self.newest = Some(newest);
         self.revision = CurrentRevision::At(newest.revision);
     }

@@ -122,7 +122,7 @@ impl State {
 
     pub(super) fn event_types(&self) -> Vec<EventTypeCount> {
         let mut counts: BTreeMap<(Option<&str>, &str), u64> = BTreeMap::new();
-        for event in &self.all {
+        for event in self.all.iter() {
             *counts.entry((event.stream.category(), &event.event_type)).or_default() += 1;
         }
         counts

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use engine_types::{CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::chunks::Chunks;
 use crate::{
     AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, NewEvent, RecordedEvent,
     StreamAppend, StreamAppended, StreamMetadata, Timestamp,
@@ -14,8 +17,8 @@ use crate::{
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) all: Vec<RecordedEvent>,
-    pub(super) streams: HashMap<StreamName, Stream>,
+    pub(super) all: Chunks<RecordedEvent>,
+    pub(super) streams: HashMap<StreamName, Stream, RandomState>,
     pub(super) documents: BTreeMap<DocumentKey, Document>,
 }
 
@@ -24,7 +27,11 @@ pub(super) struct Stream {
     /// The place in `all` of each revision.
     pub(super) positions: Vec<u64>,
     /// Where each event id was first written. By stream: the same id elsewhere is another event.
-    ids: HashMap<Uuid, Revision>,
+    ///
+    /// Behind the stream's end, until somebody asks: a writer that says where it expects the stream never does.
+    ids: HashMap<Uuid, Revision, RandomState>,
+    /// How many events were looked at for `ids`.
+    noted: usize,
     pub(super) tombstoned: bool,
     pub(super) metadata: StreamMetadata,
 }
@@ -32,6 +39,14 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn current(&self) -> CurrentRevision {
         Some(self.positions.len() as u64).and_then(|count| count.checked_sub(1)).map(Revision).into()
+    }
+
+    /// Brings `ids` up to the stream's end.
+    fn note_ids(&mut self, all: &Chunks<RecordedEvent>) {
+        for (revision, position) in (0..).map(Revision).zip(&self.positions).skip(self.noted) {
+            self.ids.entry(all[index(*position)].id).or_insert(revision);
+        }
+        self.noted = self.positions.len();
     }
 }
 
@@ -41,20 +56,24 @@ impl State {
     }
 
     pub(super) fn stream_state(&self, name: &StreamName) -> StreamState {
+        self.state_of(name, self.streams.get(name))
+    }
+
+    /// The state of a stream that was looked up already.
+    fn state_of(&self, name: &StreamName, stream: Option<&Stream>) -> StreamState {
         let described = name.described_stream().and_then(|described| self.streams.get(&described));
         let tombstoned_with = described.is_some_and(|described| described.tombstoned);
-        self.streams.get(name).map_or(
-            StreamState { tombstoned: tombstoned_with, ..StreamState::default() },
-            |stream| StreamState {
+        stream.map_or(StreamState { tombstoned: tombstoned_with, ..StreamState::default() }, |stream| {
+            StreamState {
                 current: stream.current(),
                 tombstoned: stream.tombstoned || tombstoned_with,
                 deleted: stream.metadata.is_deleted(),
-            },
-        )
+            }
+        })
     }
 
     pub(super) fn append(&mut self, request: AppendRequest, now: Timestamp) -> Result<Appended, AppendError> {
-        let verdicts: Vec<_> = request.streams.iter().map(|append| self.verdict(append)).collect();
+        let verdicts: SmallVec<[_; 1]> = request.streams.iter().map(|append| self.verdict(append)).collect();
         match concurrency::refused(&request.streams, &verdicts) {
             None => Ok(self.carry_out(request, &verdicts, now)),
             Some((part, Verdict::Deleted)) => Err(AppendError::StreamDeleted { stream: part.stream.clone() }),
@@ -67,7 +86,8 @@ impl State {
     }
 
     fn carry_out(&mut self, request: AppendRequest, verdicts: &[Verdict], now: Timestamp) -> Appended {
-        let mut appended = Appended { streams: Vec::new(), position: None, deduplicated: false };
+        let streams = Vec::with_capacity(request.streams.len());
+        let mut appended = Appended { streams, position: None, deduplicated: false };
         for (append, verdict) in request.streams.into_iter().zip(verdicts) {
             let StreamAppend { stream, events, .. } = append;
             let revision = match *verdict {
@@ -83,8 +103,8 @@ impl State {
                     }
                     let described = stream.described_stream();
                     let deleted = described.filter(|described| self.stream_state(described).deleted);
-                    appended.position = Some(self.write(&stream, events, now));
-                    let current = self.stream_state(&stream).current;
+                    let current = self.write(&stream, events, now);
+                    appended.position = self.head();
                     let brings_back = |name: &StreamName| {
                         self.metadata_of(name).brings_back(self.stream_state(name).current)
                     };
@@ -100,18 +120,28 @@ impl State {
         appended
     }
 
-    fn verdict(&self, append: &StreamAppend) -> Verdict {
-        let ids: Vec<_> = append.events.iter().map(|event| event.id).collect();
-        let positions = self.streams.get(&append.stream).map_or(&[][..], |stream| &stream.positions);
+    fn verdict(&mut self, append: &StreamAppend) -> Verdict {
+        if matches!(append.expected, ExpectedRevision::Any | ExpectedRevision::StreamExists)
+            && let Some(stream) = self.streams.get_mut(&append.stream)
+        {
+            stream.note_ids(&self.all);
+        }
+        let ids: SmallVec<[_; 4]> = append.events.iter().map(|event| event.id).collect();
+        let stream = self.streams.get(&append.stream);
         let id_at = |revision: Revision| {
-            positions.get(index(revision.0)).map(|position| self.all[index(*position)].id)
+            let position = stream?.positions.get(index(revision.0))?;
+            Some(self.all[index(*position)].id)
         };
-        let find = |id: Uuid| self.streams.get(&append.stream)?.ids.get(&id).copied();
-        concurrency::decide(self.stream_state(&append.stream), append.expected, &ids, id_at, find)
+        let find = |id: Uuid| {
+            let stream = stream?;
+            debug_assert_eq!(stream.noted, stream.positions.len(), "{:?} looks for ids", append.expected);
+            stream.ids.get(&id).copied()
+        };
+        concurrency::decide(self.state_of(&append.stream, stream), append.expected, &ids, id_at, find)
     }
 
-    /// Adds events to the end of a stream; answers the position of the last.
-    fn write(&mut self, name: &StreamName, events: Vec<NewEvent>, now: Timestamp) -> Position {
+    /// Adds events to the end of a stream; answers where it ends then.
+    fn write(&mut self, name: &StreamName, events: Vec<NewEvent>, now: Timestamp) -> CurrentRevision {
         if name.is_metadata()
             && let Some(newest) = events.last()
             && let Some(described) = name.described_stream()
@@ -125,7 +155,6 @@ impl State {
         for event in events {
             let position = self.all.len() as u64;
             let revision = Revision(stream.positions.len() as u64);
-            stream.ids.entry(event.id).or_insert(revision);
             stream.positions.push(position);
             self.all.push(RecordedEvent {
                 stream: name.clone(),
@@ -139,7 +168,7 @@ impl State {
                 created: now,
             });
         }
-        Position((self.all.len() as u64).saturating_sub(1))
+        stream.current()
     }
 
     /// Lets a softly deleted stream live again, behind its old events.

@@ -99,6 +99,22 @@ pub async fn a_part_of_an_append_again_answers_where_that_part_ends(fixture: &dy
     }
 }
 
+pub async fn what_was_written_to_a_certain_place_is_known_wherever_it_is_expected(fixture: &dyn Fixture) {
+    let store = open(fixture).await;
+    let one = stream("account-1");
+    let (mut written, mut expected) = (Vec::new(), NoStream);
+    for revision in 0..4 {
+        written.extend(events(1));
+        append(&store, &one, expected, written[revision..].to_vec()).await.unwrap();
+        expected = exact(revision as u64);
+        for event in &written {
+            let again = append(&store, &one, Any, vec![event.clone()]).await.unwrap();
+            assert!(again.deduplicated);
+        }
+    }
+    assert_eq!(ids(&read(&store, &one).await.unwrap()), new_ids(&written));
+}
+
 pub async fn a_known_beginning_with_another_end_is_a_conflict(fixture: &dyn Fixture) {
     let store = open(fixture).await;
     let one = stream("account-1");

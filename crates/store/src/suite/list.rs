@@ -72,6 +72,7 @@ macro_rules! each_promise {
                 the_same_append_again_answers_the_first_result_after_others_followed
                 the_same_append_again_answers_the_first_result_after_reopening
                 a_part_of_an_append_again_answers_where_that_part_ends
+                what_was_written_to_a_certain_place_is_known_wherever_it_is_expected
                 a_known_beginning_with_another_end_is_a_conflict
                 a_known_beginning_with_another_end_is_a_conflict_in_a_deleted_stream_too
                 the_same_events_in_another_order_are_a_conflict
