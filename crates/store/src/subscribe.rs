@@ -1,17 +1,16 @@
 //! Subscribing: what is there, then what comes, in order, without a hole at the hand-over.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+mod follow;
+mod pace;
+
+use std::{collections::VecDeque, fmt};
 
 use async_trait::async_trait;
 use engine_types::{Position, Revision, StreamName};
-use tokio::sync::watch;
 
-use crate::{
-    AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage,
-};
+pub use follow::Follow;
 
-/// How many events a subscription holds in memory at most.
-const PAGE_EVENTS: usize = 256;
+use crate::{AllPage, ReadAll, ReadError, ReadStream, RecordedEvent, StreamPage};
 
 /// What to subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +74,12 @@ impl Subscription {
         }
     }
 
+    /// Delivers without the rests by which many subscribers of one store leave room to those who append. For the
+    /// few on whom others wait, such as event handlers.
+    pub fn hurry(&mut self) {
+        self.source.hurry();
+    }
+
     /// Waits for the next event, passing over everything else.
     ///
     /// # Errors
@@ -93,6 +98,9 @@ impl Subscription {
 pub trait Source: Send {
     /// Waits for messages and adds them to `ready`, a bounded number. Must be cancel-safe.
     async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError>;
+
+    /// As [`Subscription::hurry`]; for sources that would rest otherwise.
+    fn hurry(&mut self) {}
 }
 
 /// Reads pages without waiting: what a store of this process offers, so that [`Follow`] can do the rest.
@@ -108,180 +116,4 @@ pub trait Pages: Send + Sync + 'static {
     /// # Errors
     /// As `EventStore::read_all`.
     fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError>;
-}
-
-/// A [`Source`] over pages and a wake-up.
-///
-/// The wake-up is a counter that the store raises *after* new events can be read. `Follow` marks the counter
-/// as seen *before* it reads, so an append between the two wakes it again: no event is slept through.
-pub struct Follow<P> {
-    pages: Arc<P>,
-    wake: watch::Receiver<u64>,
-    cursor: Cursor,
-    filter: Filter,
-    caught_up: bool,
-}
-
-enum Cursor {
-    Stream(StreamName, Revision),
-    All(Position),
-}
-
-impl<P: Pages> Follow<P> {
-    /// Begins a subscription.
-    ///
-    /// # Errors
-    /// As `EventStore::subscribe`.
-    pub fn begin(
-        pages: Arc<P>,
-        wake: watch::Receiver<u64>,
-        to: SubscribeTo,
-        filter: Filter,
-    ) -> Result<Subscription, ReadError> {
-        let cursor = match to {
-            SubscribeTo::Stream(stream, from) => {
-                let last = existing(pages.stream_page(&ReadStream::backwards(stream.clone()).limit(1)))?;
-                let next = match from {
-                    SubscribeFrom::Start => Revision::FIRST,
-                    SubscribeFrom::After(revision) => revision.next(),
-                    SubscribeFrom::End => last.map_or(Revision::FIRST, |page| page.last.next()),
-                };
-                Cursor::Stream(stream, next)
-            }
-            SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(Position::FIRST),
-            SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(position.next()),
-            SubscribeTo::All(SubscribeFrom::End) => {
-                let end = ReadAll { from: ReadFrom::End, ..ReadAll::forwards() };
-                Cursor::All(pages.all_page(&end)?.next.unwrap_or(Position::FIRST))
-            }
-        };
-        Ok(Subscription::new(Follow { pages, wake, cursor, filter, caught_up: false }))
-    }
-
-    /// Reads the next page into `ready`; says whether it was the last for now.
-    fn read(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<bool, ReadError> {
-        match &mut self.cursor {
-            Cursor::Stream(stream, next) => {
-                let request = ReadStream {
-                    stream: stream.clone(),
-                    from: ReadFrom::At(*next),
-                    direction: Direction::Forwards,
-                    limit: PAGE_EVENTS,
-                };
-                let Some(page) = existing(self.pages.stream_page(&request))? else { return Ok(true) };
-                *next = page.next.unwrap_or_else(|| page.last.next().max(*next));
-                let wanted = page.events.into_iter().filter(|event| self.filter.matches(event));
-                ready.extend(wanted.map(SubscriptionMessage::Event));
-                Ok(page.next.is_none())
-            }
-            Cursor::All(next) => {
-                let request = ReadAll {
-                    from: ReadFrom::At(*next),
-                    direction: Direction::Forwards,
-                    limit: PAGE_EVENTS,
-                    filter: self.filter.clone(),
-                };
-                let page = self.pages.all_page(&request)?;
-                let before = std::mem::replace(next, page.next.unwrap_or(*next));
-                let last_delivered = page.events.last().map(|event| event.position);
-                ready.extend(page.events.into_iter().map(SubscriptionMessage::Event));
-                let seen = next.previous().filter(|_| *next > before);
-                if seen > last_delivered {
-                    ready.extend(seen.map(SubscriptionMessage::Progress));
-                }
-                Ok(page.end)
-            }
-        }
-    }
-}
-
-/// A stream that does not exist yet is an empty one to a subscriber.
-fn existing(page: Result<StreamPage, ReadError>) -> Result<Option<StreamPage>, ReadError> {
-    match page {
-        Ok(page) => Ok(Some(page)),
-        Err(ReadError::StreamNotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-#[async_trait]
-impl<P: Pages> Source for Follow<P> {
-    async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError> {
-        loop {
-            // A reader that always finds something would otherwise never let other tasks of its thread run.
-            tokio::task::coop::consume_budget().await;
-            self.wake.borrow_and_update();
-            let at_end = self.read(ready)?;
-            if !at_end {
-                self.caught_up = false;
-            } else if !self.caught_up {
-                self.caught_up = true;
-                ready.push_back(SubscriptionMessage::CaughtUp);
-            }
-            if !ready.is_empty() {
-                return Ok(());
-            }
-            if at_end && self.wake.changed().await.is_err() {
-                return Err(ReadError::unavailable("the store was closed"));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        pin::pin,
-        sync::atomic::{AtomicU32, Ordering},
-        task::{Context, Poll, Waker},
-    };
-
-    use engine_types::ExpectedRevision;
-
-    use super::*;
-    use crate::{AppendRequest, EventStore, NewEvent, memory::MemoryStore};
-
-    /// The output of a future that need not wait.
-    fn now<T>(future: impl Future<Output = T>) -> T {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => output,
-            Poll::Pending => panic!("it waits, although what it waits for is there"),
-        }
-    }
-
-    /// A store to which an event is appended between the second look at it and the answer to that look.
-    struct Late {
-        store: MemoryStore,
-        looks: AtomicU32,
-        appended: watch::Sender<u64>,
-    }
-
-    impl Pages for Late {
-        fn stream_page(&self, request: &ReadStream) -> Result<StreamPage, ReadError> {
-            now(self.store.read_stream(request.clone()))
-        }
-
-        fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError> {
-            let page = now(self.store.read_all(request.clone()));
-            if self.looks.fetch_add(1, Ordering::SeqCst) == 1 {
-                let stream = StreamName::new("account-1").unwrap();
-                let event = NewEvent::json(uuid::Uuid::from_u128(1), "Opened", &()).unwrap();
-                let request = AppendRequest::to(stream, ExpectedRevision::NoStream, vec![event]);
-                now(self.store.append(request)).unwrap();
-                self.appended.send_modify(|count| *count += 1);
-            }
-            page
-        }
-    }
-
-    #[test]
-    fn an_append_between_the_last_look_and_the_wait_is_not_slept_through() {
-        let appended = watch::Sender::new(0);
-        let wake = appended.subscribe();
-        let late = Arc::new(Late { store: MemoryStore::new(), looks: AtomicU32::new(0), appended });
-        let to = SubscribeTo::All(SubscribeFrom::Start);
-        let mut subscription = Follow::begin(late, wake, to, Filter::domain()).unwrap();
-        assert_eq!(now(subscription.next()).unwrap(), SubscriptionMessage::CaughtUp);
-        assert_eq!(now(subscription.next_event()).unwrap().stream.as_str(), "account-1");
-    }
 }

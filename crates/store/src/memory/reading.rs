@@ -13,6 +13,9 @@ use crate::{
 /// How many events a page of all streams looks at, at most.
 const MAX_SCAN: u64 = 10_000;
 
+/// How many events a page looks at where fewer are asked for. Writers wait meanwhile, so that it is few.
+const MIN_SCAN: u64 = 250;
+
 impl State {
     pub(super) fn stream_metadata(
         &self,
@@ -64,6 +67,7 @@ impl State {
     pub(super) fn all_page(&self, request: &ReadAll) -> Result<AllPage, ReadError> {
         check_limit(request.limit)?;
         let end = self.all.len() as u64;
+        let scanned = (request.limit as u64).clamp(MIN_SCAN, MAX_SCAN);
         match request.direction {
             Direction::Forwards => {
                 let start = match request.from {
@@ -71,7 +75,7 @@ impl State {
                     ReadFrom::At(position) => position.0,
                     ReadFrom::End => end,
                 };
-                let scan = start..end.min(start.saturating_add(MAX_SCAN));
+                let scan = start..end.min(start.saturating_add(scanned));
                 let (events, seen) = self.scan(scan, request);
                 let next = start + seen;
                 Ok(AllPage { events, next: Some(Position(next)), end: next >= end })
@@ -82,7 +86,7 @@ impl State {
                     ReadFrom::At(position) => position.0.saturating_add(1).min(end),
                     ReadFrom::End => end,
                 };
-                let scan = (start.saturating_sub(MAX_SCAN)..start).rev();
+                let scan = (start.saturating_sub(scanned)..start).rev();
                 let (events, seen) = self.scan(scan, request);
                 let next = Position(start - seen).previous();
                 Ok(AllPage { events, next, end: next.is_none() })

@@ -65,7 +65,8 @@ impl Session {
         }
         let from = here.iter().map(|number| positions[*number]).min().flatten();
         let to = SubscribeTo::All(from.map_or(SubscribeFrom::Start, SubscribeFrom::After));
-        let subscription = store.subscribe(to, runner.filter.clone()).await.map_err(text)?;
+        let mut subscription = store.subscribe(to, runner.filter.clone()).await.map_err(text)?;
+        subscription.hurry();
         runner.progress.begin(&positions, here);
         let (reports, told) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
