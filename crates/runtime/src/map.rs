@@ -1,11 +1,15 @@
 //! The map: what is registered, as data, as text and as a Mermaid diagram.
 
+mod handlers;
+
 use std::fmt::{self, Write};
 
 use engine_types::{command::Field, event::EventType};
 use serde::Serialize;
 
 use crate::App;
+
+pub use handlers::HandlerDescription;
 
 /// What is registered in an application.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -15,7 +19,7 @@ pub struct Map {
     /// The aggregates, by category.
     pub aggregates: Vec<AggregateDescription>,
     /// The event handlers, in the order in which they were added.
-    pub handlers: Vec<String>,
+    pub handlers: Vec<HandlerDescription>,
     /// The read models, in the order in which they were added.
     pub projections: Vec<ProjectionDescription>,
 }
@@ -90,7 +94,7 @@ impl App {
         Map {
             app: self.name.clone(),
             aggregates: aggregates.collect(),
-            handlers: self.handlers.iter().map(|handler| handler.name().to_owned()).collect(),
+            handlers: self.handlers.iter().map(|handler| HandlerDescription::of(&**handler)).collect(),
             projections: projections.collect(),
         }
     }
@@ -113,11 +117,14 @@ impl Map {
 
     /// The names of everything that listens: event handlers and read models.
     pub fn listeners(&self) -> impl Iterator<Item = &str> {
-        self.handlers.iter().map(String::as_str).chain(self.projections.iter().map(|it| it.name))
+        self.handlers
+            .iter()
+            .map(|handler| handler.name.as_str())
+            .chain(self.projections.iter().map(|it| it.name))
     }
 
-    /// The map as a Mermaid flowchart: commands into aggregates, events out of them and into read models, and
-    /// queries out of these.
+    /// The map as a Mermaid flowchart: commands into aggregates, events out of them and into handlers and read
+    /// models, and queries out of these.
     ///
     /// Nodes are told apart by their place in the map, because names may hold what an identifier may not.
     pub fn to_mermaid(&self) -> String {
@@ -131,6 +138,7 @@ impl Map {
                 let _ = writeln!(text, "  a{place} --> a{place}e{index}>{}]", quoted(event.name));
             }
         }
+        self.draw_handlers(&mut text);
         for (place, projection) in self.projections.iter().enumerate() {
             let _ = writeln!(text, "  p{place}[({})]", quoted(projection.name));
             for event in &projection.events {
@@ -192,7 +200,7 @@ impl fmt::Display for Map {
             }
         }
         for handler in &self.handlers {
-            writeln!(formatter, "\nhandler {handler}")?;
+            write!(formatter, "\n{handler}")?;
         }
         for projection in &self.projections {
             writeln!(formatter, "\nprojection {} (version {})", projection.name, projection.version)?;

@@ -10,6 +10,7 @@ mod interest;
 mod kit;
 mod lag;
 mod leases;
+mod map;
 mod operators;
 mod panics;
 mod parked;
