@@ -176,7 +176,7 @@ fn spaced(word: &str) -> String {
 mod tests {
     use engine::{
         command::FieldKind,
-        runtime::map::{AggregateDescription, ProjectionDescription, QueryDescription},
+        runtime::map::{AggregateDescription, HandlerDescription, ProjectionDescription, QueryDescription},
     };
 
     use super::*;
@@ -201,10 +201,17 @@ mod tests {
             events: Vec::new(),
             queries: vec![statement],
         };
+        let mailer = HandlerDescription {
+            name: "mailer".to_owned(),
+            event_types: Vec::new(),
+            streams: Vec::new(),
+            partitions: 1,
+            strong: false,
+        };
         Completion::new(Map {
             app: "bank".to_owned(),
             aggregates: vec![account],
-            handlers: vec!["mailer".to_owned()],
+            handlers: vec![mailer],
             projections: vec![projection],
         })
     }
