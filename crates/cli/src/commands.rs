@@ -9,6 +9,7 @@ mod progress;
 mod projections;
 mod query;
 mod read;
+mod scavenge;
 mod send;
 mod show;
 mod streams;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
         Command::Projections(projections) => projections::run(projections, world, output).await,
         Command::Verify => verify::run(world, output).await,
+        Command::Scavenge => scavenge::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,
         Command::Map(map) => map::run(map, world, output),

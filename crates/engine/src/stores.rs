@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use engine_runtime::{App, Bus, Environment, StartError, read_models::ReadModels};
-use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{AppendError, EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
 
 /// Where events are kept when nothing is said.
 pub const DEFAULT_STORE: &str = "file:./engine-data";
@@ -169,6 +169,17 @@ pub async fn verify(
         }
         #[cfg(not(feature = "file"))]
         StoreUrl::File(_) => Err(no_files(url)),
+    }
+}
+
+/// Whether an error of [`EventStore::close`] means no more than that the next start takes longer.
+pub fn is_closed_unmarked(error: &AppendError) -> bool {
+    #[cfg(feature = "file")]
+    return engine_log::ClosedUnmarked::is_cause_of(error);
+    #[cfg(not(feature = "file"))]
+    {
+        let _never = error;
+        false
     }
 }
 

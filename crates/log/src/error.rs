@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine_store::ReadError;
+use engine_store::{MaintenanceError, ReadError};
 use rustix::io::Errno;
 
 /// Why a directory could not be opened as a store, sorted by what to do next.
@@ -180,6 +180,12 @@ impl From<Trouble> for OpenError {
             Trouble::Io { file, source } => OpenError::io(&file, source),
             Trouble::Damage { file, offset, fault } => OpenError::Corrupt { file, offset, fault },
         }
+    }
+}
+
+impl From<Trouble> for MaintenanceError {
+    fn from(trouble: Trouble) -> Self {
+        ReadError::from(trouble).into()
     }
 }
 

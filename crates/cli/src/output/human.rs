@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, human_listening, raw_json, table};
+use super::{Answer, human_help, human_listening, human_upkeep, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -57,6 +57,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Projections(reports) => human_listening::write_projections(out, reports),
         Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
         Answer::Verified(report) => write_report(out, report),
+        Answer::Scavenged(report) => human_upkeep::write_scavenged(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
         }

@@ -106,6 +106,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             line(out, &json!({"ok": true, "projection": name, "generation": generation, "events": events}))
         }
         Answer::Verified(report) => line(out, &verified(report)),
+        Answer::Scavenged(report) => line(out, &Fine { ok: true, what: report }),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))
         }
