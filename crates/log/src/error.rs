@@ -25,7 +25,7 @@ pub enum OpenError {
     },
     /// The files are of another format.
     #[error(
-        "`{file}` has format version {found}, this program reads version {supported}: use a program that fits"
+        "`{file}` has format version {found}, this program reads versions up to {supported}: use a program that fits"
     )]
     WrongVersion {
         /// The file.
