@@ -10,8 +10,9 @@ use engine_types::Position;
 /// everything is finished.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tracker {
-    /// Positions that were handed out, in order, and whether they are finished. The first is unfinished.
-    in_flight: VecDeque<(Position, bool)>,
+    /// Positions that were handed out, in order, and for how many sequences they are unfinished. The first is
+    /// unfinished.
+    in_flight: VecDeque<(Position, u32)>,
     /// Everything up to here was handed out or is of no interest.
     seen: Option<Position>,
 }
@@ -22,11 +23,12 @@ impl Tracker {
         Tracker { in_flight: VecDeque::new(), seen: checkpoint }
     }
 
-    /// Notes that an event is handed out. Says whether it is new: one at or before what was seen is not.
-    pub(crate) fn hand_out(&mut self, position: Position) -> bool {
+    /// Notes that an event is handed out, for so many sequences. Says whether it is new: one at or before what was
+    /// seen is not.
+    pub(crate) fn hand_out(&mut self, position: Position, sequences: u32) -> bool {
         let is_new = self.seen < Some(position);
         if is_new {
-            self.in_flight.push_back((position, false));
+            self.in_flight.push_back((position, sequences));
             self.seen = Some(position);
         }
         is_new
@@ -37,12 +39,12 @@ impl Tracker {
         self.seen = self.seen.max(Some(position));
     }
 
-    /// Notes that an event is finished: handled, skipped, or parked where it is not forgotten.
+    /// Notes that an event is finished for one sequence: handled, skipped, or parked where it is not forgotten.
     pub(crate) fn finish(&mut self, position: Position) {
         if let Ok(index) = self.in_flight.binary_search_by_key(&position, |(position, _)| *position) {
-            self.in_flight[index].1 = true;
+            self.in_flight[index].1 = self.in_flight[index].1.saturating_sub(1);
         }
-        while self.in_flight.front().is_some_and(|(_, finished)| *finished) {
+        while self.in_flight.front().is_some_and(|(_, unfinished)| *unfinished == 0) {
             self.in_flight.pop_front();
         }
     }
@@ -57,7 +59,7 @@ impl Tracker {
 
     /// How many events were handed out and are not finished.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.in_flight.iter().filter(|(_, finished)| !finished).count() as u64
+        self.in_flight.iter().filter(|(_, unfinished)| *unfinished > 0).count() as u64
     }
 
     /// The first event that was handed out and is not finished.
@@ -73,7 +75,7 @@ impl Tracker {
     /// Whether this event is finished, or of no interest. Everything before it may not be.
     pub(crate) fn is_past(&self, position: Position) -> bool {
         let found = self.in_flight.binary_search_by_key(&position, |(position, _)| *position);
-        self.seen >= Some(position) && found.map_or(true, |index| self.in_flight[index].1)
+        self.seen >= Some(position) && found.map_or(true, |index| self.in_flight[index].1 == 0)
     }
 }
 
@@ -85,7 +87,7 @@ mod tests {
     fn the_checkpoint_waits_for_the_slowest() {
         let mut tracker = Tracker::default();
         for position in [3, 5, 9] {
-            tracker.hand_out(Position(position));
+            tracker.hand_out(Position(position), 1);
         }
         tracker.finish(Position(9));
         tracker.finish(Position(5));
@@ -99,7 +101,7 @@ mod tests {
         let mut tracker = Tracker::after(Some(Position(4)));
         tracker.pass_over(Position(10));
         assert_eq!(tracker.checkpoint(), Some(Position(10)));
-        tracker.hand_out(Position(12));
+        tracker.hand_out(Position(12), 1);
         tracker.pass_over(Position(20));
         assert_eq!(tracker.checkpoint(), Some(Position(11)));
         tracker.finish(Position(12));
@@ -109,24 +111,36 @@ mod tests {
     #[test]
     fn before_the_first_event_is_handled_there_is_no_checkpoint() {
         let mut tracker = Tracker::default();
-        tracker.hand_out(Position(0));
+        tracker.hand_out(Position(0), 1);
         assert_eq!(tracker.checkpoint(), None);
     }
 
     #[test]
     fn a_finished_event_is_past_although_an_earlier_one_is_not() {
         let mut tracker = Tracker::default();
-        tracker.hand_out(Position(1));
-        tracker.hand_out(Position(2));
+        tracker.hand_out(Position(1), 1);
+        tracker.hand_out(Position(2), 1);
         tracker.finish(Position(2));
         assert!(tracker.is_past(Position(2)) && tracker.is_past(Position(0)));
         assert!(!tracker.is_past(Position(1)) && !tracker.is_past(Position(3)));
     }
 
     #[test]
+    fn an_event_of_several_sequences_is_finished_when_it_is_in_all_of_them() {
+        let mut tracker = Tracker::default();
+        tracker.hand_out(Position(1), 2);
+        tracker.finish(Position(1));
+        assert!(!tracker.is_past(Position(1)));
+        assert_eq!(tracker.checkpoint(), Some(Position(0)));
+        tracker.finish(Position(1));
+        assert!(tracker.is_past(Position(1)));
+        assert_eq!(tracker.checkpoint(), Some(Position(1)));
+    }
+
+    #[test]
     fn what_was_seen_before_is_not_handed_out_again() {
         let mut tracker = Tracker::after(Some(Position(7)));
-        assert!(!tracker.hand_out(Position(7)));
+        assert!(!tracker.hand_out(Position(7), 1));
         assert_eq!(tracker.checkpoint(), Some(Position(7)));
     }
 }
