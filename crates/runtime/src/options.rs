@@ -64,7 +64,7 @@ pub struct SendOptions {
     pub timeout: Option<Duration>,
     /// The process-manager instance that sends the command, as the name of its stream: the command's events carry
     /// it, so that they find their way back.
-    pub(crate) process: Option<StreamName>,
+    pub process: Option<StreamName>,
     /// Whether the receipt holds the state after the events.
     pub return_state: bool,
 }

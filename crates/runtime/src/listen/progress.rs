@@ -124,7 +124,9 @@ impl Progress {
         self.hand_out_to(
             |number| u32::try_from(count(number)).unwrap_or(u32::MAX),
             position,
-            |number| drop(new.insert(number)),
+            |number| {
+                new.insert(number);
+            },
         );
         new
     }

@@ -23,7 +23,7 @@ pub struct Reaction {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TimerChange {
     /// It is set, or replaced where one of this name waits.
-    Set(Timer),
+    Set(Box<Timer>),
     /// It is cancelled, where one of this name waits.
     Cancel(String),
 }
@@ -61,7 +61,7 @@ impl Reaction {
 
     /// A timer more to set.
     pub fn and_set_timer(mut self, timer: Timer) -> Self {
-        self.timers.push(TimerChange::Set(timer));
+        self.timers.push(TimerChange::Set(Box::new(timer)));
         self
     }
 
@@ -84,6 +84,15 @@ impl Reaction {
     /// The instance ends, after what was said before.
     pub fn and_stop(mut self) -> Self {
         self.stop = true;
+        self
+    }
+
+    /// This, and then the other.
+    pub fn and(mut self, other: Reaction) -> Self {
+        self.commands.extend(other.commands);
+        self.timers.extend(other.timers);
+        self.stop |= other.stop;
+        self.trouble = self.trouble.or(other.trouble);
         self
     }
 
