@@ -52,6 +52,11 @@ impl Handlers {
         let _ = tokio::time::timeout(limit, join_all(all)).await;
     }
 
+    /// Whether a handler can see events of this type in this stream.
+    pub(crate) fn can_see(&self, name: &str, stream: &str, event_type: &str) -> bool {
+        self.find(name).is_ok_and(|running| running.registered.filter().matches_names(stream, event_type))
+    }
+
     /// Waits until a handler has handled this event, if it can see it.
     pub(crate) async fn wait_for_event(
         &self,
