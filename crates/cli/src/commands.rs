@@ -5,6 +5,7 @@ mod handlers;
 mod help;
 mod import;
 mod map;
+mod nodes;
 mod progress;
 mod projections;
 mod query;
@@ -12,6 +13,7 @@ mod read;
 mod scavenge;
 mod send;
 mod show;
+mod store;
 mod streams;
 mod verify;
 
@@ -29,6 +31,8 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Streams(streams) => streams::run(streams, world, output).await,
         Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
         Command::Projections(projections) => projections::run(projections, world, output).await,
+        Command::Nodes => nodes::run(world, output).await,
+        Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Scavenge => scavenge::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,

@@ -9,7 +9,7 @@ use crate::{
 
 /// Scavenges the store, which goes on meanwhile.
 pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let store = &**world.store().await?;
     let bar = progress::bar("scavenging");
     let scavenged = store.scavenge(&|progress| progress::show(&bar, progress)).await;
