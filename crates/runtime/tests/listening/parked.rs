@@ -155,6 +155,24 @@ async fn live_events_of_a_key_wait_until_its_retry_is_through() {
     assert_eq!(probe.handled_of("counter-a"), (0..900).collect::<Vec<_>>());
 }
 
+/// The simulation found it once (seed 327 of its worlds at that time).
+#[tokio::test(start_paused = true)]
+async fn a_retry_during_which_the_store_cannot_be_read_once_goes_on_and_does_not_begin_anew() {
+    let (store, probe) = (FaultyStore::new(), Probe::new());
+    probe.rule(cannot_bear(0));
+    let bus = kit::start(&store, &probe, options()).await;
+    let last = kit::append(&store, "a", 0..600).await;
+    kit::wait(&bus, last).await;
+    probe.rule(|_| Behaviour::Handle);
+    let mut reads = 0;
+    store.plan(move |call| {
+        reads += u32::from(call == Call::ReadAll);
+        (call == Call::ReadAll && reads == 2).then_some(Fault::Unavailable)
+    });
+    assert_eq!(bus.handlers().retry("probe", "counter-a", Scope::All).await.unwrap(), 600);
+    assert_eq!(probe.handled(), (0..600).collect::<Vec<_>>());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sequence_of_no_such_key_and_one_of_a_resting_handler_are_refused() {
     let (store, probe) = (FaultyStore::new(), Probe::new());
