@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) use listening::{
-    Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
+    Handlers, HandlersCommand, Parked, Projections, ProjectionsCommand, Query, QueryConsistency, Reset,
+    Sequence,
 };
 pub(crate) use usage::{fault, rendered};
 pub(crate) use value::{body, query_body};
