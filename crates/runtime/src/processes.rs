@@ -22,6 +22,7 @@ mod manager;
 mod options;
 mod registered;
 mod report;
+mod snapshot;
 mod timing;
 
 pub use handle::{Processes, ProcessesError};
