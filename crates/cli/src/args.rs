@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) use listening::{
-    Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
+    Handlers, HandlersCommand, Parked, Projections, ProjectionsCommand, Query, QueryConsistency, Reset,
+    Sequence,
 };
 #[cfg(feature = "serve")]
 pub(crate) use serving::Serve;

@@ -48,6 +48,8 @@ pub(crate) enum Answer<'a> {
     Handlers(&'a [HandlerReport]),
     /// A sequence that a handler has put aside.
     Parked(&'a ParkedSequence),
+    /// A sequence that a handler has put aside, with the event at fault.
+    ParkedEvent { sequence: &'a ParkedSequence, event: Option<&'a RecordedEvent> },
     /// A handler was reset, or would be.
     Reset { handler: &'a str, preview: bool, leads_to: &'a ResetPreview },
     /// A handler was told something.

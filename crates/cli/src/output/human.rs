@@ -50,6 +50,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Answered { answer, .. } => table::write_answer(out, answer),
         Answer::Handlers(reports) => human_listening::write_handlers(out, reports),
         Answer::Parked(sequence) => human_listening::write_parked(out, sequence),
+        Answer::ParkedEvent { sequence, event } => human_listening::write_parked_event(out, sequence, *event),
         Answer::Reset { handler, preview, leads_to } => {
             human_listening::write_reset(out, handler, *preview, leads_to)
         }
@@ -169,7 +170,7 @@ fn write_state(
     }
 }
 
-fn write_event(out: &mut impl Write, event: &RecordedEvent, in_all: bool) -> io::Result<()> {
+pub(super) fn write_event(out: &mut impl Write, event: &RecordedEvent, in_all: bool) -> io::Result<()> {
     if in_all {
         write!(out, "{ASIDE}{:>6}{ASIDE:#}  ", event.position)?;
     }
