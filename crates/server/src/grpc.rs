@@ -10,6 +10,7 @@ mod operations;
 pub(crate) mod status;
 mod streams;
 mod users;
+mod v2;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ type Methods = (&'static str, &'static [(&'static str, &'static [&'static str])]
 /// What clients are told that this node can do.
 const METHODS: &[Methods] = &[
     streams::METHODS,
+    v2::METHODS,
     users::METHODS,
     operations::METHODS,
     gossip::METHODS,
@@ -48,6 +50,7 @@ pub(crate) fn router(core: &Arc<Core>) -> Router {
         .add_service(gossip::service(core.clone()))
         .add_service(operations::service(core.clone()))
         .add_service(users::service(core.clone()))
+        .add_service(v2::service(core.clone()))
         .add_service(monitoring::service(core.clone()))
         .prepare()
         .into_axum_router()

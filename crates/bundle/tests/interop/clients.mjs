@@ -124,7 +124,18 @@ async function setsMetadata() {
   assert.deepEqual(revisions(await all(client.readStream(stream))), [1n, 2n]);
 }
 
-for (const job of [appendsAndReads, appendsWithCredentialsOneByOne, filtersAll, subscribes, deletes, setsMetadata]) {
+async function appendsToSeveralStreams() {
+  if (!client.multiStreamAppend) return;
+  const [first, second] = [fresh("account"), fresh("account")];
+  const to = (streamName, expectedState, ...events) => ({ streamName, expectedState, events });
+  const appended = await client.multiStreamAppend([to(first, "no_stream", event("A"), event("B")), to(second, "any", event("C"))]);
+  assert.deepEqual(appended.responses.map((each) => each.revision), [1n, 0n]);
+  const conflict = client.multiStreamAppend([to(first, 1n, event("D")), to(second, 7n, event("E"))]);
+  await assert.rejects(conflict, lib.WrongExpectedVersionError ?? Error);
+  assert.deepEqual(revisions(await all(client.readStream(first))), [0n, 1n]);
+}
+
+for (const job of [appendsAndReads, appendsWithCredentialsOneByOne, filtersAll, subscribes, deletes, setsMetadata, appendsToSeveralStreams]) {
   await job();
   console.log("ok", job.name);
 }

@@ -125,7 +125,21 @@ def sets_metadata():
     assert [e.stream_position for e in client.get_stream(stream)] == [1, 2]
 
 
-for job in [appends_and_reads, filters_all, subscribes, deletes, sets_metadata]:
+def appends_to_several_streams():
+    if not hasattr(client, "multi_append_to_stream"):
+        return
+    first, second = fresh("account"), fresh("account")
+    to = lambda stream, version, *events: lib.NewEvents(stream_name=stream, events=events, current_version=version)
+    position = client.multi_append_to_stream(
+        [to(first, StreamState.NO_STREAM, event("A"), event("B")), to(second, StreamState.ANY, event("C"))]
+    )
+    assert client.get_stream(second)[-1].commit_position == position
+    conflict = [to(first, 1, event("D")), to(second, 7, event("E"))]
+    raises(WrongVersion, client.multi_append_to_stream, conflict)
+    assert [e.type for e in client.get_stream(first)] == ["A", "B"], "all or nothing"
+
+
+for job in [appends_and_reads, filters_all, subscribes, deletes, sets_metadata, appends_to_several_streams]:
     job()
     print("ok", job.__name__, flush=True)
 client.close()

@@ -86,14 +86,14 @@ fn run_clients(command: &mut Command, jobs: usize) {
 fn the_python_client_works_with_the_node() {
     let python = machine::python(&["kurrentdbclient==1.3.5"]);
     let node = Node::start();
-    run_clients(Command::new(python).arg(script("clients.py")).args(["kurrentdbclient", &node.address]), 5);
+    run_clients(Command::new(python).arg(script("clients.py")).args(["kurrentdbclient", &node.address]), 6);
 }
 
 #[test]
 fn the_python_client_of_the_older_name_works_with_the_node() {
     let python = machine::python(&["esdbclient==1.1.7"]);
     let node = Node::start();
-    run_clients(Command::new(python).arg(script("clients.py")).args(["esdbclient", &node.address]), 5);
+    run_clients(Command::new(python).arg(script("clients.py")).args(["esdbclient", &node.address]), 6);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_node_client_works_with_the_node() {
     let node = Node::start();
     let arguments = ["@kurrent/kurrentdb-client", node.address.as_str()];
     let packages = machine::javascript();
-    run_clients(Command::new("node").arg(script("clients.mjs")).args(arguments).current_dir(packages), 6);
+    run_clients(Command::new("node").arg(script("clients.mjs")).args(arguments).current_dir(packages), 7);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_node_client_of_the_older_name_works_with_the_node() {
     let node = Node::start();
     let arguments = ["@eventstore/db-client", node.address.as_str()];
     let packages = machine::javascript();
-    run_clients(Command::new("node").arg(script("clients.mjs")).args(arguments).current_dir(packages), 6);
+    run_clients(Command::new("node").arg(script("clients.mjs")).args(arguments).current_dir(packages), 7);
 }
 
 #[test]

@@ -29,6 +29,8 @@ use crate::{
     },
 };
 
+pub(super) use append::store;
+
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What clients are told that this service can do.

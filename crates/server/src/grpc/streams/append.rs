@@ -96,7 +96,7 @@ pub(super) async fn append(
 }
 
 /// Appends, within the patience of the node.
-pub(super) async fn store(core: &Core, request: AppendRequest) -> Result<Appended, AppendError> {
+pub(in crate::grpc) async fn store(core: &Core, request: AppendRequest) -> Result<Appended, AppendError> {
     let events = request.streams.iter().map(|stream| stream.events.len() as u64).sum();
     let appended = match tokio::time::timeout(core.limits.append_patience, core.store.append(request)).await {
         Ok(result) => result,
