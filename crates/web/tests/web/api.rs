@@ -1,0 +1,8 @@
+//! The API.
+
+mod access;
+mod commands;
+mod document;
+mod events;
+mod handlers;
+mod read_models;
