@@ -12,4 +12,5 @@ pub use role::Role;
 pub use users::{NewUser, User, Users, UsersError};
 
 pub(crate) use caller::{Caller, Operator, Via};
-pub(crate) use guard::{Guard, Refused, guard_writes, identify};
+pub(crate) use guard::{Guard, Refused, address, guard_writes, identify};
+pub(crate) use sessions::{cookie, set_cookie};

@@ -23,6 +23,7 @@ use axum::{
 use http::{Method, Uri};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub(crate) use commands::USER;
 pub(crate) use problem::{CommandProblems, Problem, ReadProblems};
 
 use crate::{Web, access};
@@ -55,16 +56,15 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
 pub(crate) fn router(web: &Web) -> Router<Web> {
     let (router, _) = routes().split_for_parts();
     router
-        .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(problem::complete))
         .layer(from_fn(access::guard_writes))
         .layer(DefaultBodyLimit::max(web.options().body_bytes))
 }
 
-async fn unknown(uri: Uri) -> Response {
+/// What is answered where there is nothing.
+pub(crate) fn unknown(uri: &Uri) -> Problem {
     Problem::not_found(format!("there is nothing at `{}`: /api/openapi.json lists what there is", uri.path()))
-        .into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {

@@ -10,16 +10,25 @@
 
 pub mod access;
 mod api;
+mod assets;
+mod audit;
+mod disk;
+mod live;
+mod meter;
 mod options;
+mod pages;
+mod policy;
+mod trace;
 mod web;
 
 use axum::{Router, middleware::from_fn_with_state};
 
+pub use meter::{Figures, measured};
 pub use options::WebOptions;
 pub use web::Web;
 
 /// All that is served over HTTP/1.1: the API below `/api`, and the console.
 pub fn router(web: Web) -> Router {
-    let api = api::router(&web);
-    api.layer(from_fn_with_state(web.clone(), access::identify)).with_state(web)
+    let all = pages::router().merge(api::router(&web));
+    all.layer(from_fn_with_state(web.clone(), access::identify)).with_state(web)
 }

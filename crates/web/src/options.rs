@@ -1,6 +1,6 @@
 //! What can be chosen for the console and the API. Every bound has a name and a default.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// The bounds of the console and the API. Every one has a default that suits most.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct WebOptions {
     pub sign_in_pause: Duration,
     /// Whether cookies are sent over TLS only. Default: no, because a node on a loopback address has none.
     pub secure_cookies: bool,
+    /// The folder of the store, where it has one: its size is shown. Default: none.
+    pub data_folder: Option<PathBuf>,
     /// Whether readers see the data of events, states and read models, or only that they are there. Default: no.
     pub readers_see_payloads: bool,
 }
@@ -42,6 +44,7 @@ impl Default for WebOptions {
             sign_in_failures: 5,
             sign_in_pause: Duration::from_secs(60),
             secure_cookies: false,
+            data_folder: None,
             readers_see_payloads: false,
         }
     }

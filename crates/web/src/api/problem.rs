@@ -97,6 +97,11 @@ impl Problem {
         &self.detail
     }
 
+    /// The field at fault, where one is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.more.get("field")?.as_str()
+    }
+
     /// The kind of problem as one word.
     pub(crate) fn kind(&self) -> &str {
         &self.kind

@@ -5,4 +5,5 @@ mod commands;
 mod document;
 mod events;
 mod handlers;
+mod post;
 mod read_models;

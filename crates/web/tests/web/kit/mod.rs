@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use engine_runtime::{App, Bus};
 use engine_store::memory::MemoryStore;
-use engine_web::{Web, WebOptions, router};
+use engine_web::{Web, WebOptions, measured, router};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -34,8 +34,9 @@ impl Node {
 
     /// Any application, in memory.
     pub(crate) async fn of(app: App, options: WebOptions) -> Self {
-        let bus = app.start(Arc::new(MemoryStore::new())).await.expect("the application starts");
-        let web = Web::new(bus.clone(), Arc::new(users::table()), options);
+        let (store, figures) = measured(Arc::new(MemoryStore::new()));
+        let bus = app.start(store).await.expect("the application starts");
+        let web = Web::new(bus.clone(), Arc::new(users::table()), Some(figures), options);
         Node::serve(bus, router(web)).await
     }
 
