@@ -11,10 +11,13 @@ use parking_lot::Mutex;
 /// For how long an answer holds: looking takes time where there are many files.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// The bytes used and the bytes free; absent where they cannot be found out.
+type Room = Option<(u64, u64)>;
+
 /// Looks at a folder, now and then.
 pub(crate) struct Disk {
     folder: Option<PathBuf>,
-    seen: Mutex<Option<(Instant, Option<(u64, u64)>)>>,
+    seen: Mutex<Option<(Instant, Room)>>,
 }
 
 impl Disk {
@@ -23,7 +26,7 @@ impl Disk {
     }
 
     /// How many bytes the folder holds, and how many are free on its disk.
-    pub(crate) fn look(&self) -> Option<(u64, u64)> {
+    pub(crate) fn look(&self) -> Room {
         let folder = self.folder.as_deref()?;
         let mut seen = self.seen.lock();
         match *seen {

@@ -57,7 +57,7 @@ impl Attempts {
             if past >= self.pause {
                 failures.remove(key);
             } else if known.count >= most {
-                return Err((self.pause - past).as_secs() + 1);
+                return Err(self.pause.saturating_sub(past).as_secs() + 1);
             }
         }
         for key in &keys {

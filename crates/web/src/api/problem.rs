@@ -24,27 +24,28 @@ pub(crate) struct Problem {
     #[serde(rename = "type")]
     about: String,
     /// The meaning of the status.
-    title: String,
+    title: &'static str,
     /// The status of the answer.
     status: u16,
     /// What was wrong, and what to do.
     detail: String,
     /// The kind of problem as one word, as the command line has it.
-    kind: String,
+    kind: &'static str,
     /// What else is known, such as the `field` at fault or the `actual` revision.
     #[serde(flatten)]
-    more: Map<String, Value>,
+    #[schema(value_type = Object)]
+    more: Box<Map<String, Value>>,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Problem {
             about: format!("urn:cqrs-engine:problem:{kind}"),
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: detail.into(),
-            kind: kind.to_owned(),
-            more: Map::new(),
+            kind,
+            more: Box::default(),
         }
     }
 
@@ -56,7 +57,7 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    pub(crate) fn unavailable(kind: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail)
     }
 
@@ -88,8 +89,8 @@ impl Problem {
     }
 
     /// The meaning of the status.
-    pub(crate) fn title(&self) -> &str {
-        &self.title
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
     }
 
     /// What was wrong, and what to do.
@@ -103,8 +104,8 @@ impl Problem {
     }
 
     /// The kind of problem as one word.
-    pub(crate) fn kind(&self) -> &str {
-        &self.kind
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// The status of the answer.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 /// An event as it is stored.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "as they are called everywhere")]
 pub(crate) struct Event {
     /// Its stream.
     pub(crate) stream: String,

@@ -1,7 +1,7 @@
 //! Commands: a typed form for each, to try or to send.
 
 use axum::extract::{Path, Query, State};
-use engine_runtime::{Body, JsonEvent, JsonReceipt, SendOptions, map::CommandDescription};
+use engine_runtime::{Body, JsonEvent, JsonReceipt, SendError, SendOptions, map::CommandDescription};
 use engine_types::{CommandId, ExpectedRevision};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -151,7 +151,7 @@ async fn carry_out(
     let sent = web.bus().send_by_name(command.name, body, options).await;
     let fields: serde_json::Map<_, _> =
         values.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let outcome = sent.as_ref().map_or_else(|error| error.kind(), |_| "accepted");
+    let outcome = sent.as_ref().map_or_else(SendError::kind, |_| "accepted");
     audit::record(web.store(), &posted.caller, "send", command.name, json!({ "fields": fields }), outcome)
         .await;
     Ok(receipt(&sent?))

@@ -73,7 +73,7 @@ fn timeline(tree: &[Node], trace: &Trace) -> Markup {
     let whole = trace.events.iter().map(|traced| offset(trace, &traced.event)).max().unwrap_or(0);
     let mut rows = Vec::new();
     for node in tree {
-        flatten(node, 0, None, None, &mut rows);
+        flatten(node, None, None, &mut rows);
     }
     rows.sort_by_key(|row| row.place);
     html! {
@@ -107,24 +107,18 @@ struct Row {
     latency: Option<u64>,
 }
 
-fn flatten(
-    node: &Node,
-    depth: usize,
-    command: Option<(&str, Option<u64>)>,
-    cause: Option<usize>,
-    rows: &mut Vec<Row>,
-) {
+fn flatten(node: &Node, command: Option<(&str, Option<u64>)>, cause: Option<usize>, rows: &mut Vec<Row>) {
     match &node.what {
         What::Command(id) => {
             for event in &node.caused {
-                flatten(event, depth + 1, Some((id, node.after_us)), cause, rows);
+                flatten(event, Some((id, node.after_us)), cause, rows);
             }
         }
         What::Event(place) => {
             let (id, latency) = command.unwrap_or_default();
             rows.push(Row { place: *place, command: id.to_owned(), cause, latency });
             for command in &node.caused {
-                flatten(command, depth + 1, None, Some(*place), rows);
+                flatten(command, None, Some(*place), rows);
             }
         }
     }

@@ -103,10 +103,10 @@ fn payload(event: &RecordedEvent) -> Markup {
 }
 
 fn tree_or_text(bytes: &[u8]) -> Markup {
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => json::tree(&value),
-        Err(_) => html! { pre.raw { (String::from_utf8_lossy(bytes)) } },
+    if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
+        return json::tree(&value);
     }
+    html! { pre.raw { (String::from_utf8_lossy(bytes)) } }
 }
 
 fn raw(bytes: &[u8]) -> String {

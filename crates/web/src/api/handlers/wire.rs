@@ -109,6 +109,7 @@ pub(super) fn scope(first: bool) -> Scope {
 
 /// A sequence that waits because one of its events could not be handled.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "as they are called everywhere")]
 pub(crate) struct Parked {
     /// The key of the sequence.
     key: String,

@@ -44,12 +44,11 @@ fn place<'a>(node: &'a Node, depth: u32, rows: &mut u32, placed: &mut Vec<Placed
     placed.push(Placed { what: &node.what, x, y: 0, from: None, after_us: node.after_us });
     let children: Vec<(usize, u32)> =
         node.caused.iter().map(|child| place(child, depth + 1, rows, placed)).collect();
-    let y = match (children.first(), children.last()) {
-        (Some((_, first)), Some((_, last))) => u32::midpoint(*first, *last),
-        _ => {
-            *rows += 1;
-            EDGE + (*rows - 1) * STEP.1
-        }
+    let y = if let (Some((_, first)), Some((_, last))) = (children.first(), children.last()) {
+        u32::midpoint(*first, *last)
+    } else {
+        *rows += 1;
+        EDGE + (*rows - 1) * STEP.1
     };
     placed[index].y = y;
     for (child, _) in children {

@@ -29,7 +29,10 @@ pub(super) async fn of(web: &Web, event: &RecordedEvent) -> Result<String, ReadE
     let then: Vec<_> = events.iter().filter(|other| is_answer(other) || other.id == event.id).collect();
     let before = events.len() - then.len();
     let list = |events: &[&RecordedEvent]| {
-        events.iter().map(|event| format!("    {},\n", literal(event))).collect::<String>()
+        events
+            .iter()
+            .flat_map(|event| ["    ".to_owned(), literal(event), ",\n".to_owned()])
+            .collect::<String>()
     };
     let given: Vec<_> = events.iter().take(before).collect();
     let cut = if from.0 > 0 { format!("    // … and {} before\n", from.0) } else { String::new() };
