@@ -68,9 +68,9 @@ function drawPlot() {
   const line = (label, color) => ({ label, stroke: color, width: 1.6, fill: color + "1a", points: { show: false } });
   plot = new uPlot({
     width: place.clientWidth, height: 180, padding: [8, 8, 0, 0], cursor: { y: false },
-    series: [{}, line("events appended/s", token("--accent")), line("events read/s", token("--violet"))],
-    axes: [axis, { ...axis, size: 46, values: (_, ticks) => ticks.map((n) => n >= 1000 ? n / 1000 + "k" : n) }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.15, 5)] } },
+    series: [{ label: "time", value: (_, at) => at ? new Date(at * 1000).toLocaleTimeString([], { hour12: false }) : "–" }, line("events appended/s", token("--accent")), line("events read/s", token("--violet"))],
+    axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })) }, { ...axis, size: 46, values: (_, ticks) => ticks.map((n) => n >= 1000 ? n / 1000 + "k" : n) }],
+    scales: { x: { range: (_, low, high) => [high - 300, high] }, y: { range: (_, low, high) => [0, Math.max(high * 1.15, 5)] } },
   }, series(), place);
 }
 

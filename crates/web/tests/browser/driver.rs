@@ -20,6 +20,7 @@ pub(crate) struct Browser {
     pub(crate) client: Client,
     base: String,
     driver: Child,
+    size: (u32, u32),
 }
 
 impl Drop for Browser {
@@ -92,7 +93,7 @@ impl Browser {
             let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
             cdp(&client, "Emulation.setDeviceMetricsOverride", metrics).await;
         }
-        Browser { client, base: format!("http://{}", node.address), driver }
+        Browser { client, base: format!("http://{}", node.address), driver, size: (width, height) }
     }
 
     /// Ends it.
@@ -172,12 +173,19 @@ impl Browser {
     /// Keeps a picture of the whole page.
     pub(crate) async fn picture(&self, name: &str) {
         use base64::{Engine, prelude::BASE64_STANDARD};
+        let whole = self
+            .run("return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]")
+            .await;
+        let whole = json!({ "width": whole[0], "height": whole[1], "deviceScaleFactor": 1, "mobile": false });
+        cdp(&self.client, "Emulation.setDeviceMetricsOverride", whole).await;
         let options = json!({ "captureBeyondViewport": true, "format": "png" });
         let answer = cdp(&self.client, "Page.captureScreenshot", options).await;
         let png = BASE64_STANDARD.decode(answer["data"].as_str().expect("a picture")).expect("base64");
         let folder = pictures();
         std::fs::create_dir_all(&folder).expect("the folder is made");
         std::fs::write(folder.join(format!("{name}.png")), png).expect("the picture is written");
+        let size = json!({ "width": self.size.0, "height": self.size.1, "deviceScaleFactor": 1, "mobile": self.size.0 < 500 });
+        cdp(&self.client, "Emulation.setDeviceMetricsOverride", size).await;
     }
 
     /// What the browser complained about, such as a script that its policy forbids.

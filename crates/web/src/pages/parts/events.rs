@@ -14,7 +14,7 @@ pub(in crate::pages) fn table(events: &[RecordedEvent], sees: bool, names_stream
                 th.fit { "Event" }
                 @if names_streams { th { "Stream" } }
                 th.optional { "Data" }
-                th.fit { "When" }
+                th.fit.optional { "When" }
             } }
             tbody data-rows="" { @for event in events { (row(event, sees, names_streams)) } }
         } }
@@ -28,9 +28,9 @@ pub(in crate::pages) fn row(event: &RecordedEvent, sees: bool, names_streams: bo
         tr {
             td.num.fit.mono { (place) }
             td.fit { a.type.row-link href={ "/events/" (event.position) } { (event.event_type) } }
-            @if names_streams { td { (stream_link(event.stream.as_str())) span.muted.small { " @" (event.revision) } } }
+            @if names_streams { td.nowrap { (stream_link(event.stream.as_str())) span.muted.small { " @" (event.revision) } } }
             td.optional { (preview(event, sees)) }
-            td.fit.muted { (words::clock(event.created)) }
+            td.fit.optional.muted { (words::clock(event.created)) }
         }
     }
 }

@@ -17,8 +17,8 @@ async fn streams_are_listed_page_by_page() {
     assert_eq!(page["next"], "account-b");
     let page = node.get("/api/streams?limit=2&after=account-b").await.expect(StatusCode::OK);
     assert_eq!((&page["streams"][0]["stream"], &page["next"]), (&json!("account-c"), &Value::Null));
-    let none = node.get("/api/streams?category=order").await.expect(StatusCode::OK);
-    assert_eq!(none["streams"], json!([]));
+    let empty = node.get("/api/streams?category=order").await.expect(StatusCode::OK);
+    assert_eq!(empty["streams"], json!([]));
 }
 
 #[tokio::test]
