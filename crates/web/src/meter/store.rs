@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, SubscriptionMessage, VerifyProgress,
-    VerifyReport, subscribe::Source,
+    EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
+    ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
+    Subscription, SubscriptionMessage, VerifyProgress, VerifyReport, subscribe::Source,
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
@@ -119,6 +119,13 @@ impl EventStore for Measured {
         progress: &(dyn Fn(VerifyProgress) + Send + Sync),
     ) -> Result<VerifyReport, ReadError> {
         self.inner.verify(progress).await
+    }
+
+    async fn scavenge(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<ScavengeReport, MaintenanceError> {
+        self.inner.scavenge(progress).await
     }
 
     fn properties(&self) -> Properties {
