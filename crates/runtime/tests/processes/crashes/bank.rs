@@ -102,6 +102,7 @@ impl Decide<ClosePot> for Pot {
 
 #[derive(Debug, Clone, PartialEq, Eq, Event)]
 #[event(crate = engine_types)]
+#[expect(clippy::enum_variant_names, reason = "events say whose they are")]
 pub enum OrderEvent {
     OrderAsked { from: String, to: String, amount: u64 },
     OrderSigned,
