@@ -9,6 +9,7 @@ mod kit;
 mod listening;
 mod postgres;
 mod reading;
+mod serving;
 mod session;
 mod shutdown;
 mod terminal;
