@@ -106,7 +106,7 @@ impl Writer {
         match self.commit_together(&mut group).await {
             Ok((first, plan)) => group.answer(first, plan),
             // One of them may be what the server does not take. The others are not to suffer for it.
-            Err(Trouble::Refused(_)) if group.len() > 1 => {
+            Err(Trouble::Unfit(_)) if group.len() > 1 => {
                 for mut alone in group.apart() {
                     match self.commit_together(&mut alone).await {
                         Ok((first, plan)) => alone.answer(first, plan),
