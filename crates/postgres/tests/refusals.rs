@@ -124,7 +124,7 @@ async fn one_append_that_the_server_does_not_take_is_not_the_fault_of_the_others
         match answer {
             Ok(_) => assert_ne!(number, 7),
             Err(AppendError::Invalid(fault)) => {
-                assert!(number == 7 && fault.contains("events"), "{number}: {fault}")
+                assert!(number == 7 && fault.contains("events"), "{number}: {fault}");
             }
             Err(other) => panic!("{number}: {other:?}"),
         }
