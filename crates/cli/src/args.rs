@@ -1,6 +1,7 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
 mod listening;
+mod processes;
 mod usage;
 mod value;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 pub(crate) use listening::{
     Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
 };
+pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop};
 pub(crate) use usage::{fault, rendered};
 pub(crate) use value::{body, query_body};
 
@@ -113,6 +115,10 @@ pub(crate) enum Command {
     Handlers(Handlers),
     /// List read models, or build one anew
     Projections(Projections),
+    /// List the instances of process managers
+    Processes(Processes),
+    /// Show one instance of a process manager, let it try again, or end it
+    Process(Process),
     /// Check that everything in the store is whole
     Verify,
     /// Write all events to a file, one line of JSON each
@@ -140,7 +146,8 @@ pub(crate) struct Send {
     /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
     #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::expected)]
     pub(crate) expect: Option<ExpectedRevision>,
-    /// When to answer: when the events are stored, or when strong event handlers have seen them too
+    /// When to answer: when the events are stored, or when process managers, or strong event handlers too, have
+    /// done what comes of them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) consistency: Consistency,
     /// What the whole chain of causes is called
@@ -161,9 +168,11 @@ pub(crate) struct Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Consistency {
     /// When its events are stored
-    #[default]
     Eventual,
-    /// When the strong event handlers have handled them too
+    /// When the process managers have done what comes of it too
+    #[default]
+    Processes,
+    /// When the strong event handlers and the process managers have handled all that comes of it too
     Strong,
 }
 

@@ -5,6 +5,8 @@ mod handlers;
 mod help;
 mod import;
 mod map;
+mod process;
+mod processes;
 mod progress;
 mod projections;
 mod query;
@@ -28,6 +30,8 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Streams(streams) => streams::run(streams, world, output).await,
         Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
         Command::Projections(projections) => projections::run(projections, world, output).await,
+        Command::Processes(processes) => processes::run(processes, world, output).await,
+        Command::Process(process) => process::run(process, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,

@@ -3,6 +3,7 @@
 mod human;
 mod human_help;
 mod human_listening;
+mod human_processes;
 mod json;
 mod raw_json;
 mod table;
@@ -16,6 +17,7 @@ use anstream::{AutoStream, ColorChoice};
 use engine::{
     JsonEvent, JsonReceipt, Position, Revision, StreamName,
     listen::{HandlerReport, ParkedSequence, ResetPreview},
+    processes::{InstanceReport, Summary},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
     store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
@@ -56,6 +58,12 @@ pub(crate) enum Answer<'a> {
     Projections(&'a [ProjectionReport]),
     /// A read model was built anew.
     Rebuilt { report: &'a ProjectionReport, events: u64 },
+    /// Instances of process managers, each with the name of its process manager.
+    Instances(&'a [(&'static str, Summary)]),
+    /// One instance at length.
+    Instance(&'a InstanceReport),
+    /// An instance was told something.
+    InstanceDone(&'a InstanceDone<'a>),
     /// The store was checked.
     Verified(&'a VerifyReport),
     /// Events were written to a file, behind those that were there.
@@ -94,6 +102,15 @@ impl<'a> Done<'a> {
     pub(crate) fn counted(handler: &'a str, what: &'static str, events: u64) -> Self {
         Done { handler, what, events: Some(events) }
     }
+}
+
+/// What an instance of a process manager was told, and how many events it has handled since.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct InstanceDone<'a> {
+    pub(crate) process: &'a str,
+    pub(crate) id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
 }
 
 /// Writes answers to stdout.

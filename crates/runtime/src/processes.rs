@@ -14,6 +14,7 @@ mod append;
 mod dispatch;
 mod door;
 mod entry;
+mod follow;
 mod handle;
 mod instance;
 mod listener;
@@ -23,6 +24,7 @@ mod options;
 mod registered;
 mod report;
 
+pub use follow::{NotFollowed, Trail};
 pub use handle::{Processes, ProcessesError};
 pub use options::ProcessOptions;
 pub use report::{

@@ -85,11 +85,15 @@ impl Completion {
             }
             ("query", []) => self.map.queries().map(|(_, query)| spaced(query.name)).collect(),
             ("query", [name, ..]) => self.query_fields(name, &given),
-            ("handlers" | "projections", []) => {
+            ("handlers" | "projections" | "process", []) => {
                 subcommand.get_subcommands().map(|it| spaced(it.get_name())).collect()
             }
             ("handlers", [_]) => self.map.listeners().map(spaced).collect(),
             ("projections", [_]) => self.map.projections.iter().map(|it| spaced(it.name)).collect(),
+            ("processes" | "timers", []) | ("process", [_]) => {
+                self.map.processes.iter().map(|it| spaced(it.name)).collect()
+            }
+            ("process", [_, name]) => ids(name, word, streams),
             ("help", []) => {
                 let commands = self.map.commands().map(|(_, command)| command.name);
                 let queries = self.map.queries().map(|(_, query)| query.name);
@@ -117,6 +121,10 @@ impl Completion {
     fn values(&self, option: &Arg) -> Vec<String> {
         match option.get_long() {
             Some("category") => self.categories().map(spaced).collect(),
+            Some("state") => {
+                let stages = self.map.processes.iter().flat_map(|process| process.stages());
+                ["running", "ended", "parked"].into_iter().chain(stages).map(spaced).collect()
+            }
             Some("expect") => ["none", "any", "exists"].map(spaced).into(),
             _ => option.get_possible_values().iter().map(|value| spaced(value.get_name())).collect(),
         }

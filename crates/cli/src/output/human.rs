@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, human_listening, raw_json, table};
+use super::{Answer, human_help, human_listening, human_processes, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -56,6 +56,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Done(done) => human_listening::write_done(out, done),
         Answer::Projections(reports) => human_listening::write_projections(out, reports),
         Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
+        Answer::Instances(instances) => human_processes::write_instances(out, instances),
+        Answer::Instance(report) => human_processes::write_instance(out, report),
+        Answer::InstanceDone(done) => human_processes::write_done(out, done),
         Answer::Verified(report) => write_report(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())

@@ -68,6 +68,14 @@ struct Reset<'a> {
     leads_to: &'a ResetPreview,
 }
 
+/// Something of a process manager.
+#[derive(Serialize)]
+struct OfProcess<'a, T> {
+    process: &'a str,
+    #[serde(flatten)]
+    what: &'a T,
+}
+
 /// A check of the store.
 #[derive(Serialize)]
 struct Verified<'a> {
@@ -105,6 +113,11 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             let (name, generation) = (report.name, report.generation);
             line(out, &json!({"ok": true, "projection": name, "generation": generation, "events": events}))
         }
+        Answer::Instances(instances) => instances
+            .iter()
+            .try_for_each(|(process, instance)| line(out, &OfProcess { process, what: instance })),
+        Answer::Instance(report) => line(out, &Fine { ok: true, what: report }),
+        Answer::InstanceDone(done) => line(out, &Fine { ok: true, what: done }),
         Answer::Verified(report) => line(out, &verified(report)),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))
