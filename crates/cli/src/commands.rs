@@ -5,6 +5,7 @@ mod handlers;
 mod help;
 mod import;
 mod map;
+mod nodes;
 mod process;
 mod processes;
 mod progress;
@@ -13,6 +14,7 @@ mod query;
 mod read;
 mod send;
 mod show;
+mod store;
 mod streams;
 mod verify;
 
@@ -32,6 +34,8 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Projections(projections) => projections::run(projections, world, output).await,
         Command::Processes(processes) => processes::run(processes, world, output).await,
         Command::Process(process) => process::run(process, world, output).await,
+        Command::Nodes => nodes::run(world, output).await,
+        Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,

@@ -16,7 +16,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use engine::{
     JsonEvent, JsonReceipt, Position, Revision, StreamName,
-    listen::{HandlerReport, ParkedSequence, ResetPreview},
+    listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     processes::{InstanceReport, Summary},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
@@ -64,6 +64,10 @@ pub(crate) enum Answer<'a> {
     Instance(&'a InstanceReport),
     /// An instance was told something.
     InstanceDone(&'a InstanceDone<'a>),
+    /// The processes that share the store.
+    Nodes(&'a [NodeReport]),
+    /// The schema of the store was brought from one version to another.
+    Migrated { from: i64, to: i64 },
     /// The store was checked.
     Verified(&'a VerifyReport),
     /// Events were written to a file, behind those that were there.

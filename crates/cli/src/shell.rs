@@ -3,6 +3,7 @@
 use std::{ffi::OsString, panic::AssertUnwindSafe, sync::Arc};
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use engine::stores::Stay;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -38,7 +39,8 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
         Err(error) => return usage(&error, output),
     };
     let app = apps.choose(line.globals.app.as_deref())?.clone();
-    let world = Arc::new(World::new(app, store_url(line.globals.store)?));
+    let stay = if matches!(line.command, Some(ShellCommand::Shared(_))) { Stay::Brief } else { Stay::Long };
+    let world = Arc::new(World::new(app, store_url(line.globals.store)?, stay));
     let runtime = start_runtime()?;
     let exit = match line.command {
         Some(ShellCommand::Shared(command)) => {

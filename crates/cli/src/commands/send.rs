@@ -2,11 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{
-    Bus, CommandId, JsonReceipt, SendOptions,
-    listen::NotHandled,
-    processes::NotFollowed,
-};
+use engine::{Bus, CommandId, JsonReceipt, SendOptions, listen::NotHandled, processes::NotFollowed};
 
 use crate::{
     args::{self, Consistency, Send},
@@ -61,8 +57,9 @@ fn not_yet(late: &NotFollowed) -> Failure {
         }
         _ => "the rest is done while this program runs, now or the next time".to_owned(),
     };
-    let message =
-        format!("the command took effect, do not send it again, but not all is done that comes of it: {late}; {advice}");
+    let message = format!(
+        "the command took effect, do not send it again, but not all is done that comes of it: {late}; {advice}"
+    );
     Failure::new("not_yet_handled", message)
 }
 

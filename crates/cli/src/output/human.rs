@@ -59,6 +59,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Instances(instances) => human_processes::write_instances(out, instances),
         Answer::Instance(report) => human_processes::write_instance(out, report),
         Answer::InstanceDone(done) => human_processes::write_done(out, done),
+        Answer::Nodes(nodes) => human_listening::write_nodes(out, nodes),
+        Answer::Migrated { from, to } if from == to => writeln!(out, "the schema is of version {to} already"),
+        Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
+        Answer::Migrated { from, to } => writeln!(out, "the schema was migrated from version {from} to {to}"),
         Answer::Verified(report) => write_report(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())

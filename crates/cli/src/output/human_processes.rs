@@ -88,11 +88,9 @@ fn write_entry(out: &mut impl Write, entry: &EntryReport) -> io::Result<()> {
 pub(super) fn write_done(out: &mut impl Write, done: &InstanceDone<'_>) -> io::Result<()> {
     let InstanceDone { process, id, events } = done;
     match events {
-        Some(events) => writeln!(
-            out,
-            "{NAME}{process} {id}{NAME:#} goes on: {} handled",
-            counted(*events, "event")
-        ),
+        Some(events) => {
+            writeln!(out, "{NAME}{process} {id}{NAME:#} goes on: {} handled", counted(*events, "event"))
+        }
         None => writeln!(out, "{NAME}{process} {id}{NAME:#} is stopped"),
     }
 }

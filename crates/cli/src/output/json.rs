@@ -118,6 +118,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             .try_for_each(|(process, instance)| line(out, &OfProcess { process, what: instance })),
         Answer::Instance(report) => line(out, &Fine { ok: true, what: report }),
         Answer::InstanceDone(done) => line(out, &Fine { ok: true, what: done }),
+        Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
+        Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
         Answer::Verified(report) => line(out, &verified(report)),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))

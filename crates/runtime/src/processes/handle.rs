@@ -21,9 +21,9 @@ use crate::listen::{HandlerError, Handlers, HandlersError, Scope};
 /// [`Bus::handlers`](crate::Bus::handlers).
 #[derive(Clone)]
 pub struct Processes {
-    store: Arc<dyn EventStore>,
-    handlers: Handlers,
-    managers: Arc<BTreeMap<&'static str, Arc<dyn AnyManager>>>,
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) handlers: Handlers,
+    pub(super) managers: Arc<BTreeMap<&'static str, Arc<dyn AnyManager>>>,
 }
 
 impl std::fmt::Debug for Processes {
