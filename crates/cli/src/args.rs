@@ -257,6 +257,8 @@ pub(crate) struct Import {
 /// The arguments of `map`.
 #[derive(Debug, Args)]
 pub(crate) struct MapArgs {
+    /// Only this process manager, such as `transfers` [default: everything]
+    pub(crate) name: Option<String>,
     /// The form of the answer [default: text; json with --json]
     #[arg(long, value_enum)]
     pub(crate) format: Option<MapFormat>,
@@ -267,7 +269,7 @@ pub(crate) struct MapArgs {
 pub(crate) enum MapFormat {
     /// For people
     Text,
-    /// A Mermaid flowchart
+    /// Mermaid: a flowchart, then each state machine; of one process manager its state machine alone
     Mermaid,
     /// JSON
     Json,

@@ -19,7 +19,7 @@ use engine::{
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     processes::{InstanceReport, Summary},
     read_models::ProjectionReport,
-    runtime::map::{CommandDescription, Map, QueryDescription},
+    runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
     store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
@@ -76,6 +76,8 @@ pub(crate) enum Answer<'a> {
     Imported(Imported),
     /// What is registered.
     Map(&'a Map, MapFormat),
+    /// One process manager.
+    Process(&'a ProcessDescription, MapFormat),
     /// All commands in short.
     Overview { grammar: &'a clap::Command, map: &'a Map },
     /// One query at length.

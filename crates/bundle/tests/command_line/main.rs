@@ -8,6 +8,7 @@ mod json;
 mod kit;
 mod listening;
 mod postgres;
+mod processes;
 mod reading;
 mod session;
 mod shutdown;

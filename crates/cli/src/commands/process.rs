@@ -1,11 +1,11 @@
 //! `process`: one instance of a process manager, looked at or told what to do.
 
-use engine::Bus;
+use engine::{Bus, StreamName, command::InvalidCommand};
 
 use super::processes::{SETTLE, find};
 use crate::{
     args::{Instance, Process, ProcessCommand, Stop},
-    failure::Trouble,
+    failure::{Failure, Trouble},
     output::{Answer, InstanceDone, Output},
     world::World,
 };
@@ -37,7 +37,11 @@ pub(super) async fn run(process: &Process, world: &World, output: &mut Output) -
 
 /// The running application, with everything done that was left undone.
 async fn started<'a>(world: &'a World, instance: &Instance) -> Result<&'a Bus, Trouble> {
-    find(world, &instance.name)?;
+    let Instance { name, id } = instance;
+    find(world, name)?;
+    StreamName::of_instance(name, id).map_err(|fault| {
+        Failure::new("invalid", InvalidCommand::field("id", fault).message).of_field("id")
+    })?;
     world.expect_store().await?;
     let bus = world.bus().await?;
     bus.processes().settle(SETTLE).await;

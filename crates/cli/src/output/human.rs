@@ -77,6 +77,11 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         }
         Answer::Imported(imported) => write_imported(out, imported),
         Answer::Map(map, format) => write_map(out, map, *format),
+        Answer::Process(process, format) => match format {
+            MapFormat::Text => write!(out, "{process}"),
+            MapFormat::Mermaid => write!(out, "{}", process.to_state_diagram().unwrap_or_default()),
+            MapFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(process)?),
+        },
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),
         Answer::Query { projection, query } => human_help::write_query(out, projection, query),
@@ -207,7 +212,13 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
 fn write_map(out: &mut impl Write, map: &Map, format: MapFormat) -> io::Result<()> {
     match format {
         MapFormat::Text => write!(out, "{map}"),
-        MapFormat::Mermaid => write!(out, "{}", map.to_mermaid()),
+        MapFormat::Mermaid => {
+            write!(out, "{}", map.to_mermaid())?;
+            for (name, diagram) in map.state_diagrams() {
+                write!(out, "\n---\ntitle: {name}\n---\n{diagram}")?;
+            }
+            Ok(())
+        }
         MapFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(map)?),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
     listen::ResetPreview,
-    runtime::map::{CommandDescription, Map, QueryDescription},
+    runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
     store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde::Serialize;
@@ -134,6 +134,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             }),
         ),
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
+        Answer::Process(process, format) => line(out, &process_form(process, *format)),
         Answer::Overview { map, .. } => {
             let commands: Vec<_> = map.commands().map(|(category, it)| command(category, it)).collect();
             let queries: Vec<_> = map.queries().map(|(projection, it)| query(projection, it)).collect();
@@ -206,7 +207,21 @@ fn map_form(map: &Map, format: MapFormat) -> Value {
     match format {
         MapFormat::Json => json!(map),
         MapFormat::Text => json!({"ok": true, "format": "text", "map": map.to_string()}),
-        MapFormat::Mermaid => json!({"ok": true, "format": "mermaid", "map": map.to_mermaid()}),
+        MapFormat::Mermaid => {
+            let machines: serde_json::Map<_, _> =
+                map.state_diagrams().map(|(name, diagram)| (name.to_owned(), diagram.into())).collect();
+            json!({"ok": true, "format": "mermaid", "map": map.to_mermaid(), "machines": machines})
+        }
+    }
+}
+
+fn process_form(process: &ProcessDescription, format: MapFormat) -> Value {
+    match format {
+        MapFormat::Json => json!(process),
+        MapFormat::Text => json!({"ok": true, "format": "text", "process": process.to_string()}),
+        MapFormat::Mermaid => {
+            json!({"ok": true, "format": "mermaid", "process": process.to_state_diagram()})
+        }
     }
 }
 

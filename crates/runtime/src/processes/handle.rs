@@ -109,38 +109,45 @@ impl Processes {
     ) -> Result<InstancesPage, ProcessesError> {
         let manager = self.find(name)?;
         let parked = self.parked(name).await?;
-        let mut instances = Vec::new();
+        let (mut page, limit) = (InstancesPage { instances: Vec::new(), next: None }, limit.max(1));
         let mut last = match after {
             Some(id) => Some(StreamName::of_instance(name, id).map_err(ProcessesError::id)?),
             None => None,
         };
+        let is_behind = |id: &String| after.is_none_or(|after| id.as_str() > after);
+        let mut unlisted = parked.iter().filter(|(id, _)| is_behind(id)).peekable();
         loop {
             let query = StreamQuery {
                 prefix: format!("{name}-"),
                 category: Some(name.to_owned()),
                 after: last.clone(),
-                limit: limit.max(1),
+                limit,
             };
-            let page = self.store.streams(query).await?;
-            for info in &page.streams {
+            let streams = self.store.streams(query).await?;
+            for info in &streams.streams {
                 let id = info.stream.id().unwrap_or_default();
+                while let Some((key, error)) = unlisted.next_if(|(key, _)| key.as_str() <= id) {
+                    if key != id && page.take(never_begun(key, error), state, limit) {
+                        return Ok(page);
+                    }
+                }
                 last = Some(info.stream.clone());
                 let Some(mut summary) = manager.summary(id).await? else { continue };
                 note_parked(&mut summary, parked.get(id));
-                let is_meant = |word| summary.state.word() == word || summary.stage == Some(word);
-                if !state.is_none_or(is_meant) {
-                    continue;
-                }
-                instances.push(summary);
-                if instances.len() >= limit.max(1) {
-                    let next = Some(id.to_owned());
-                    return Ok(InstancesPage { instances, next });
+                if page.take(summary, state, limit) {
+                    return Ok(page);
                 }
             }
-            if !page.more {
-                return Ok(InstancesPage { instances, next: None });
+            if !streams.more {
+                break;
             }
         }
+        for (key, error) in unlisted {
+            if page.take(never_begun(key, error), state, limit) {
+                return Ok(page);
+            }
+        }
+        Ok(page)
     }
 
     /// An instance and how it came to be what it is.
@@ -148,9 +155,15 @@ impl Processes {
     /// # Errors
     /// An unknown name, an instance that is not there, and the failures of the store.
     pub async fn show(&self, name: &str, id: &str) -> Result<InstanceReport, ProcessesError> {
-        let report = self.find(name)?.report(id).await?;
-        let mut report = report.ok_or_else(|| no_instance(name, id))?;
+        let manager = self.find(name)?;
         let parked = self.handlers.parked(name).await?.into_iter().find(|sequence| sequence.key == id);
+        let mut report = match (manager.report(id).await?, &parked) {
+            (Some(report), _) => report,
+            (None, Some(parked)) => {
+                InstanceReport::never_begun(manager.name(), never_begun(id, &parked.error))
+            }
+            (None, None) => return Err(no_instance(name, id)),
+        };
         note_parked(&mut report.summary, parked.as_ref().map(|sequence| &sequence.error));
         report.parked = parked;
         Ok(report)
@@ -214,12 +227,28 @@ fn note_parked(summary: &mut Summary, error: Option<&String>) {
     }
 }
 
+/// An instance that is parked at its first event, so that nothing is stored of it yet.
+fn never_begun(id: &str, error: &str) -> Summary {
+    Summary {
+        id: id.to_owned(),
+        state: InstanceState::Parked,
+        stage: None,
+        revision: None,
+        timers: 0,
+        error: Some(error.to_owned()),
+    }
+}
+
 fn no_instance(process: &str, id: &str) -> ProcessesError {
     ProcessesError::NoInstance { process: process.to_owned(), id: id.to_owned() }
 }
 
 #[async_trait]
 impl<P: ProcessManager> AnyManager for Manager<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
     fn drop_idle(&self) {
         Manager::drop_idle(self);
     }

@@ -34,6 +34,7 @@ pub(crate) struct AtWork {
 /// The instances of a process manager whose type is known only at run time.
 #[async_trait]
 pub(crate) trait AnyManager: Send + Sync {
+    fn name(&self) -> &'static str;
     fn drop_idle(&self);
     async fn summary(&self, id: &str) -> Result<Option<Summary>, ProcessesError>;
     async fn report(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError>;
