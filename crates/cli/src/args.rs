@@ -2,6 +2,8 @@
 
 mod listening;
 mod processes;
+#[cfg(feature = "serve")]
+mod serving;
 mod usage;
 mod value;
 
@@ -15,7 +17,9 @@ use uuid::Uuid;
 pub(crate) use listening::{
     Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
 };
-pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop};
+pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop, Timers};
+#[cfg(feature = "serve")]
+pub(crate) use serving::Serve;
 pub(crate) use usage::{fault, rendered};
 pub(crate) use value::{body, query_body};
 
@@ -83,6 +87,10 @@ pub(crate) struct Globals {
 pub(crate) enum ShellCommand {
     /// Start the prompt; read commands from stdin where that is no terminal
     Console,
+    /// Open the store to the network, for clients of EventStoreDB and KurrentDB
+    #[cfg(feature = "serve")]
+    #[command(after_help = serving::EXAMPLES)]
+    Serve(Serve),
     #[command(flatten)]
     Shared(Command),
 }
@@ -120,6 +128,8 @@ pub(crate) enum Command {
     Processes(Processes),
     /// Show one instance of a process manager, let it try again, or end it
     Process(Process),
+    /// List the commands that wait for their time, the next one first
+    Timers(Timers),
     /// List the processes that share the store, and what each of them works on
     Nodes,
     /// Look after the store itself

@@ -16,6 +16,7 @@ mod send;
 mod show;
 mod store;
 mod streams;
+mod timers;
 mod verify;
 
 use crate::{args::Command, failure::Trouble, output::Output, world::World};
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Projections(projections) => projections::run(projections, world, output).await,
         Command::Processes(processes) => processes::run(processes, world, output).await,
         Command::Process(process) => process::run(process, world, output).await,
+        Command::Timers(timers) => timers::run(timers, world, output).await,
         Command::Nodes => nodes::run(world, output).await,
         Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,

@@ -9,6 +9,7 @@ use engine::{
     read_models::ProjectionsError,
     store::{AppendError, ReadError},
     stores::OpenError,
+    timers::TimersError,
 };
 use serde::Serialize;
 
@@ -143,6 +144,16 @@ impl From<ProcessesError> for Failure {
     }
 }
 
+impl From<TimersError> for Failure {
+    fn from(error: TimersError) -> Self {
+        match error {
+            TimersError::Read(error) => error.into(),
+            TimersError::Write(error) => error.into(),
+            error => Failure::new("refused", error.to_string()),
+        }
+    }
+}
+
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let kind = match &error {
@@ -245,6 +256,12 @@ impl From<ProjectionsError> for Trouble {
 
 impl From<ProcessesError> for Trouble {
     fn from(error: ProcessesError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl From<TimersError> for Trouble {
+    fn from(error: TimersError) -> Self {
         Trouble::Failed(error.into())
     }
 }

@@ -21,6 +21,7 @@ use engine::{
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
     store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
+    timers::TimerReport,
 };
 use serde_json::Value;
 
@@ -62,6 +63,8 @@ pub(crate) enum Answer<'a> {
     Instances(&'a [(&'static str, Summary)]),
     /// One instance at length.
     Instance(&'a InstanceReport),
+    /// Timers that wait.
+    Timers(&'a [TimerReport]),
     /// An instance was told something.
     InstanceDone(&'a InstanceDone<'a>),
     /// The processes that share the store.
@@ -74,6 +77,9 @@ pub(crate) enum Answer<'a> {
     Exported { events: u64, after: Option<Position>, file: &'a Path },
     /// Events were taken in from a file.
     Imported(Imported),
+    /// The store is open to the network.
+    #[cfg(feature = "serve")]
+    Serving { address: std::net::SocketAddr, tls: bool, store: &'a str },
     /// What is registered.
     Map(&'a Map, MapFormat),
     /// One process manager.

@@ -23,6 +23,7 @@ mod manager;
 mod options;
 mod registered;
 mod report;
+mod timing;
 
 pub use follow::{NotFollowed, Trail};
 pub use handle::{Processes, ProcessesError};
@@ -34,4 +35,4 @@ pub use report::{
 
 pub(crate) use door::Door;
 pub(crate) use manager::Site;
-pub(crate) use registered::{ProcessEntry, ProcessOf};
+pub(crate) use registered::{AnyManager, ProcessEntry, ProcessOf};

@@ -59,3 +59,13 @@ pub(crate) struct Stop {
     )]
     pub(crate) reason: String,
 }
+
+/// The arguments of `timers`.
+#[derive(Debug, Args)]
+pub(crate) struct Timers {
+    /// Only those of this process manager, such as `registration` [default: all]
+    pub(crate) name: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+}

@@ -58,6 +58,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
         Answer::Instances(instances) => human_processes::write_instances(out, instances),
         Answer::Instance(report) => human_processes::write_instance(out, report),
+        Answer::Timers(timers) => human_processes::write_timers(out, timers),
         Answer::InstanceDone(done) => human_processes::write_done(out, done),
         Answer::Nodes(nodes) => human_listening::write_nodes(out, nodes),
         Answer::Migrated { from, to } if from == to => writeln!(out, "the schema is of version {to} already"),
@@ -76,6 +77,11 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
             )
         }
         Answer::Imported(imported) => write_imported(out, imported),
+        #[cfg(feature = "serve")]
+        Answer::Serving { address, tls, store } => {
+            let url = format!("kurrentdb://{address}?tls={tls}");
+            writeln!(out, "serving {store} at {STREAM}{url}{STREAM:#} {ASIDE}(Ctrl-C stops it){ASIDE:#}")
+        }
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Process(process, format) => match format {
             MapFormat::Text => write!(out, "{process}"),

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use engine::processes::{EntryReport, InstanceReport, Summary};
+use engine::{
+    processes::{EntryReport, InstanceReport, Summary},
+    timers::TimerReport,
+};
 
 use super::{
     InstanceDone,
@@ -82,6 +85,19 @@ fn write_entry(out: &mut impl Write, entry: &EntryReport) -> io::Result<()> {
         writeln!(out, "    timer {}", printable(timer))?;
     }
     if entry.ends { writeln!(out, "    ends") } else { Ok(()) }
+}
+
+/// Writes timers that wait, as a table.
+pub(super) fn write_timers(out: &mut impl Write, timers: &[TimerReport]) -> io::Result<()> {
+    let row = |timer: &TimerReport| {
+        let TimerReport { due, command, target, process, instance, name, error, .. } = timer;
+        let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), printable);
+        let why = error.as_deref().map_or_else(String::new, |error| printable(&error.replace('\n', " ")));
+        let whose = [process, instance, name].map(text);
+        [vec![due.to_string(), command.clone(), target.clone()], whose.to_vec(), vec![why]].concat()
+    };
+    let rows: Vec<_> = timers.iter().map(row).collect();
+    table::write(out, &["due", "command", "for", "process", "instance", "timer", "why"], &rows)
 }
 
 /// Writes that an instance has done what it was told.

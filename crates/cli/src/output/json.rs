@@ -117,6 +117,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             .iter()
             .try_for_each(|(process, instance)| line(out, &OfProcess { process, what: instance })),
         Answer::Instance(report) => line(out, &Fine { ok: true, what: report }),
+        Answer::Timers(timers) => timers.iter().try_for_each(|timer| line(out, timer)),
         Answer::InstanceDone(done) => line(out, &Fine { ok: true, what: done }),
         Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
         Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
@@ -133,6 +134,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
                 "in_closed_streams": in_closed_streams,
             }),
         ),
+        #[cfg(feature = "serve")]
+        Answer::Serving { address, tls, store } => {
+            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store}))
+        }
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Process(process, format) => line(out, &process_form(process, *format)),
         Answer::Overview { map, .. } => {

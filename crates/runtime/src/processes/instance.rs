@@ -49,15 +49,14 @@ pub(super) struct Pending {
 pub(super) enum Origin {
     /// An event was handled.
     Event,
-    /// This timer was due.
-    Timer(String),
+    /// The timer of this command was due.
+    Timer(CommandId),
 }
 
 /// A timer that waits.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) due: Timestamp,
-    #[expect(dead_code, reason = "timers are not sent yet")]
     pub(super) skip_if_late_by_ms: Option<u64>,
     pub(super) command: Command,
     /// What caused it to be set.
@@ -134,7 +133,7 @@ impl<P: ProcessManager> Instance<P> {
         if let Some(Waiting { command, cause, .. }) = self.timers.remove(name)
             && !skipped
         {
-            let origin = Origin::Timer(name.to_owned());
+            let origin = Origin::Timer(command.id);
             self.pending.push_back(Pending { command, origin, cause });
         }
     }

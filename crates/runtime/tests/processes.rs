@@ -1,0 +1,7 @@
+//! Process managers and timers over the in-memory store, on virtual time.
+
+mod instances;
+mod kit;
+mod machines;
+mod refusals;
+mod timers;
