@@ -1,5 +1,6 @@
 //! Process managers and timers over the in-memory store, on virtual time.
 
+mod following;
 mod instances;
 mod kit;
 mod machines;

@@ -204,7 +204,7 @@ fn no_seat_is_oversold_whatever_the_interleaving() {
     let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let seeds = match number("CONFERENCE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CONFERENCE_SEEDS").unwrap_or(60),
+        None => 0..number("CONFERENCE_SEEDS").unwrap_or(25),
     };
     let mut sold = 0;
     for seed in seeds {

@@ -1,11 +1,7 @@
 //! The registration process, as sentences: every transition, and every message that is none.
 
 use conference::{
-    order::{
-        ExpireOrder, MarkOrderAsBooked,
-        OrderEvent::{self, *},
-        RejectOrder,
-    },
+    order::{ExpireOrder, MarkOrderAsBooked, OrderEvent::*, RejectOrder},
     payment::PaymentEvent::PaymentReceived,
     registration::{
         RegistrationEvent::{self, Order, Payment, Seats},
@@ -81,7 +77,7 @@ fn heard(state: Option<&RegistrationProcess>, event: &RegistrationEvent) -> Step
     let stream = StreamName::new("order-o1").expect("the name of a stream");
     let heard = Heard {
         event,
-        id: Default::default(),
+        id: uuid::Uuid::nil(),
         stream: &stream,
         revision: Revision(0),
         position: Position(7),
@@ -176,10 +172,9 @@ fn each_fact_finds_the_registration_of_its_order_and_others_none() {
     for event in [accepted(), rejected(), paid(), expired()] {
         given([]).routes(event, Route::ContinueIfRunning(order()));
     }
-    let of_the_system = |event: &OrderEvent| matches!(event, OrderBooked | OrderRejected);
     for event in everything() {
         let is_echo = match &event {
-            Order(event) => of_the_system(event),
+            Order(event) => matches!(event, OrderBooked | OrderRejected),
             Seats(event) => !matches!(event, ReservationAccepted { .. } | ReservationRejected { .. }),
             Payment(_) => false,
         };

@@ -100,12 +100,11 @@ fn in_2020(line: &str) -> String {
     if event["created"].is_string() {
         event["created"] = json!("2020-01-01T00:00:00.000000Z");
     }
-    let data = &mut event["data"];
-    if data["event"]["recorded_at_us"].is_number() {
-        data["event"]["recorded_at_us"] = json!(BEGINNING_US);
+    if let Some(recorded) = event.pointer_mut("/data/event/recorded_at_us") {
+        *recorded = json!(BEGINNING_US);
     }
-    for timer in data["decided"]["timers"].as_array_mut().into_iter().flatten() {
-        timer["set"]["due_us"] = json!(BEGINNING_US + 15 * 60 * 1_000_000);
+    if let Some(due) = event.pointer_mut("/data/decided/timers/0/set/due_us") {
+        *due = json!(BEGINNING_US + 15 * 60 * 1_000_000);
     }
     event.to_string()
 }

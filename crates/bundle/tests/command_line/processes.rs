@@ -141,7 +141,7 @@ fn what_cannot_be_asked_or_told_has_its_kind_and_its_exit_code() {
         (&["process", "stop", "transfers", "t1"], 1, "refused", "no instance `t1` that runs"),
         (&["process", "stop", "transfers", "t1", "--reason", ""], 2, "usage", "--reason"),
         (&["processes", "--state", "runing"], 2, "usage", "did you mean `running`?"),
-        (&["processes", "--after", "t1"], 2, "usage", "[NAME]"),
+        (&["processes", "--after", "t1"], 2, "usage", "<NAME>"),
         (&["processes", "--limit", "0"], 2, "usage", "--limit"),
         (&["process", "show", "transfers"], 2, "usage", "<ID>"),
         (&["process", "shwo", "transfers", "t1"], 2, "usage", "'show'"),
@@ -199,7 +199,7 @@ fn kill_after(answers: u64, consistency: &str) {
         console.ask(&format!("send DepositMoney id={account} amount=50"));
     }
     let line = |number: u64| {
-        let (from, to) = (["a", "b", "c"][number as usize % 3], ["b", "c", "a"][number as usize / 3 % 3]);
+        let (from, to) = (["a", "b", "c"][(number % 3) as usize], ["b", "c", "a"][(number / 3 % 3) as usize]);
         let amount = 1 + number * 7 % 40;
         format!(
             "send TransferMoney id=t{number} from={from} to={to} amount={amount} --consistency {consistency}\n"

@@ -53,6 +53,8 @@ pub(super) async fn run(processes: &Processes, world: &World, output: &mut Outpu
                 output.remark(&format!("there may be more: `processes {} --after {last}`", process.name))?;
                 return Ok(output.flush()?);
             }
+            // Stores that need not wait would never let a signal in.
+            tokio::task::yield_now().await;
         }
         if left == 0 {
             break;

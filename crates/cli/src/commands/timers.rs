@@ -37,6 +37,8 @@ pub(super) async fn run(timers: &Timers, world: &World, output: &mut Output) -> 
         if after.is_none() {
             break;
         }
+        // Stores that need not wait would never let a signal in.
+        tokio::task::yield_now().await;
     }
     if is_empty {
         output.remark("no command waits for its time")?;

@@ -182,16 +182,20 @@ impl Processes {
     }
 
     /// Ends an instance, for this reason: its timers are cancelled, and what it was parked at is discarded. What it
-    /// has sent before stays sent.
+    /// has sent before stays sent. One that has come to its end, but is parked at its last event, is let go.
     ///
     /// # Errors
-    /// An unknown name, an instance that does not run, and the failures of the store.
+    /// An unknown name, an instance that neither runs nor is parked, and the failures of the store.
     pub async fn stop(&self, name: &str, id: &str, reason: &str) -> Result<(), ProcessesError> {
-        self.find(name)?.stop(id, reason).await?;
-        if self.parked(name).await?.contains_key(id) {
+        let is_parked = self.parked(name).await?.contains_key(id);
+        let is_stopped = self.find(name)?.stop(id, reason, is_parked).await?;
+        if is_parked {
             self.handlers.discard(name, id, Scope::All).await?;
         }
-        Ok(())
+        if is_stopped || is_parked {
+            return Ok(());
+        }
+        Err(ProcessesError::Refused(format!("`{name}` has no instance `{id}` that runs")))
     }
 
     /// Builds the state of an instance again from its entries, with the functions of today. Nothing is sent.
@@ -280,14 +284,14 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
         Ok(self.load(&mut instance).await?)
     }
 
-    async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError> {
+    async fn stop(&self, id: &str, reason: &str, is_parked: bool) -> Result<bool, ProcessesError> {
         let kept = self.instance(id)?;
         let mut instance = kept.value.lock().await;
         for _ in 0..=self.options.conflict_retries {
             self.load(&mut instance).await?;
-            if instance.running.is_none() {
-                let what = format!("`{}` has no instance `{id}` that runs", P::NAME);
-                return Err(ProcessesError::Refused(what));
+            // One that has come to its end may still wait for its last commands.
+            if instance.running.is_none() && !(is_parked && instance.ended.is_some()) {
+                return Ok(false);
             }
             let entry = Stopped { reason: reason.to_owned(), at_us: self.clock.now().as_micros() };
             let cause = uuid::Uuid::new_v5(
@@ -298,7 +302,8 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
             let causes = (correlation_id.as_ref(), cause);
             if let Ok(revision) = self.append(&mut instance, cause, (STOPPED, &entry), causes).await? {
                 instance.note_stopped(revision);
-                return Ok(self.note_timers(&mut instance).await?);
+                self.note_timers(&mut instance).await?;
+                return Ok(true);
             }
         }
         Err(ProcessesError::Refused("others changed the instance again and again: try again".to_owned()))

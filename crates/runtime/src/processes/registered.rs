@@ -40,7 +40,8 @@ pub(crate) trait AnyManager: Send + Sync {
     async fn summary(&self, id: &str) -> Result<Option<Summary>, ProcessesError>;
     async fn report(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError>;
     async fn rebuild(&self, id: &str) -> Result<(), ProcessesError>;
-    async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError>;
+    /// Ends an instance that runs, or is parked at its end; answers whether it is such a one.
+    async fn stop(&self, id: &str, reason: &str, is_parked: bool) -> Result<bool, ProcessesError>;
     /// Sends the command of a timer that is due, if the instance still waits for it.
     async fn timer_is_due(&self, id: &str, name: &str, timer: TimerId) -> Result<(), String>;
 }
