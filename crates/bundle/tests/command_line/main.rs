@@ -16,4 +16,5 @@ mod session;
 mod shutdown;
 mod terminal;
 mod transfer;
+mod upkeep;
 mod usage;
