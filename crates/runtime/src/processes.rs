@@ -23,6 +23,7 @@ mod manager;
 mod options;
 mod registered;
 mod report;
+mod snapshot;
 mod timing;
 
 pub use follow::{NotFollowed, Trail};

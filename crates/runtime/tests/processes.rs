@@ -1,5 +1,6 @@
 //! Process managers and timers over the in-memory store, on virtual time.
 
+mod crashes;
 mod following;
 mod instances;
 mod kit;

@@ -114,7 +114,8 @@ fn two_consoles_on_one_store_see_what_the_other_has_done() {
         let shown = other.ask("show account a");
         assert!(shown.contains(&format!("\"balance\":{}", 2 * round)), "{shown}");
     }
-    // The bank has nothing that would have to be divided among them.
-    assert_eq!(bank.json(&["nodes"]), (Some(0), vec![]));
-    assert_eq!(bank.call(&["nodes"]).stdout, "no process shares this store at the moment\n");
+    // The transfers are divided among the two.
+    let (code, nodes) = bank.json(&["nodes"]);
+    assert_eq!((code, nodes.len()), (Some(0), 2), "{nodes:?}");
+    assert!(nodes.iter().all(|node| node["work"].to_string().contains("transfers")), "{nodes:?}");
 }

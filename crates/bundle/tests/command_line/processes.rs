@@ -144,7 +144,7 @@ fn what_cannot_be_asked_or_told_has_its_kind_and_its_exit_code() {
         (&["processes", "--after", "t1"], 2, "usage", "<NAME>"),
         (&["processes", "--limit", "0"], 2, "usage", "--limit"),
         (&["process", "show", "transfers"], 2, "usage", "<ID>"),
-        (&["process", "shwo", "transfers", "t1"], 2, "usage", "'show'"),
+        (&["process", "shwo", "transfers", "t1"], 2, "usage", "'shwo'"),
         (&["send", "TransferMoney", "id=t1", "from=a", "to=b", "amount=1"], 1, "rejected", "exists already"),
         (&["send", "TransferMoney", "id=t2", "from=a", "to=a", "amount=1"], 1, "rejected", "field `to`"),
         (&["send", "TransferMoney", "id=t2", "from=a", "to=b", "amount=0"], 1, "rejected", "field `amount`"),

@@ -65,6 +65,7 @@ impl<P: ProcessManager> Manager<P> {
                         return Err(HandlerError::new("the store did not say where it wrote the entry"));
                     };
                     instance.is_loaded = true;
+                    instance.newest = Some(id);
                     return Ok(Ok(revision));
                 }
                 Err(AppendError::Conflict { .. }) => return Ok(Err(Overtaken)),

@@ -280,6 +280,7 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
     async fn rebuild(&self, id: &str) -> Result<(), ProcessesError> {
         let kept = self.instance(id)?;
         let mut instance = kept.value.lock().await;
+        self.forget_snapshot(&instance).await.map_err(HandlerError::new)?;
         instance.is_loaded = false;
         Ok(self.load(&mut instance).await?)
     }

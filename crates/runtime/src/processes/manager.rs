@@ -164,7 +164,9 @@ impl<P: ProcessManager> Manager<P> {
                 return Err(HandlerError::new(fault));
             }
         }
-        self.carry_out(instance, &Origin::Event).await
+        self.carry_out(instance, &Origin::Event).await?;
+        self.snapshot_if_due(instance).await;
+        Ok(())
     }
 
     /// Whether an event was handled, or is none for the instance because those behind it were handled before.

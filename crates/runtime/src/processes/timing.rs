@@ -18,7 +18,7 @@ use crate::{
 impl Waiting {
     /// Its identity in the calendar.
     pub(super) fn timer_id(&self) -> TimerId {
-        TimerId::new(self.due, self.command.id)
+        TimerId::new(self.due(), self.command.id)
     }
 }
 
@@ -84,7 +84,7 @@ impl<P: ProcessManager> Manager<P> {
     ) -> Result<Result<(), Overtaken>, HandlerError> {
         let now = self.clock.now();
         let limit = waiting.skip_if_late_by_ms.map(Duration::from_millis);
-        let skipped = limit.is_some_and(|limit| now.since(waiting.due) > limit);
+        let skipped = limit.is_some_and(|limit| now.since(waiting.due()) > limit);
         let command = waiting.command.id;
         let entry = TimerDue { name: name.to_owned(), command, at_us: now.as_micros(), skipped };
         let id = due_entry_id(&instance.stream, command);

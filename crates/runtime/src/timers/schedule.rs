@@ -75,6 +75,8 @@ struct Keeper {
     faults: Arc<Faults>,
     /// Everything up to here was sent, or waits in `later`.
     passed: Option<TimerId>,
+    /// Nothing behind `passed` is due before this; absent where that is not known.
+    quiet_until: Option<Timestamp>,
     /// Those that could not be sent: how often, and when they are tried again.
     later: BTreeMap<TimerId, (u32, Instant)>,
     looked_back: Instant,
@@ -96,6 +98,7 @@ pub(crate) fn start(
         firing,
         faults: faults.clone(),
         passed: None,
+        quiet_until: None,
         later: BTreeMap::new(),
         looked_back: Instant::now(),
     };
@@ -137,23 +140,28 @@ async fn keep(mut keeper: Keeper, mut share: Share, stop: CancellationToken) {
 impl Keeper {
     /// Begins to look from the first timer on.
     fn begin(&mut self) {
-        self.passed = None;
+        self.look_from_the_first();
         self.later.clear();
         self.faults.lock().clear();
+    }
+
+    fn look_from_the_first(&mut self) {
+        self.passed = None;
+        self.quiet_until = None;
         self.looked_back = Instant::now();
     }
 
     /// Sends what is due; answers how long there is nothing to do.
     async fn send_due(&mut self, may_go_on: &(dyn Fn() -> bool + Sync)) -> Duration {
-        if let Some(first) = self.calendar.take_news()
-            && self.passed >= Some(first)
-        {
-            // It was set to a time that is past: it is found when looked for from the beginning.
-            self.passed = None;
+        if let Some(first) = self.calendar.take_news() {
+            self.quiet_until = self.quiet_until.filter(|until| *until <= first.due());
+            if self.passed >= Some(first) {
+                // It was set to a time that is past.
+                self.look_from_the_first();
+            }
         }
         if self.looked_back.elapsed() >= LOOK_BACK {
-            self.passed = None;
-            self.looked_back = Instant::now();
+            self.look_from_the_first();
         }
         while may_go_on() {
             let (due, next) = match self.next_due().await {
@@ -177,13 +185,18 @@ impl Keeper {
         let again = self.later.iter().filter(|(_, (_, at))| *at <= instant).map(|(id, _)| *id);
         let mut due: BTreeSet<_> = again.take(PAGE).collect();
         let mut wait = self.later.values().map(|(_, at)| at.duration_since(instant)).min().unwrap_or(TICK);
+        if let Some(until) = self.quiet_until.filter(|until| *until > now) {
+            return Ok((due, wait.min(until.since(now))));
+        }
         if self.later.len() >= MAX_LATER {
             return Ok((due, wait));
         }
         let page = self.calendar.next(self.passed, PAGE).await?;
+        self.quiet_until = page.is_empty().then(|| Timestamp::from_micros(i64::MAX));
         for id in page {
             if id.due() > now {
-                wait = wait.min(until(id.due(), now));
+                self.quiet_until = Some(id.due());
+                wait = wait.min(id.due().since(now));
                 break;
             }
             self.passed = Some(id);
@@ -220,9 +233,4 @@ impl Keeper {
         self.later.insert(id, (failures, Instant::now() + pause));
         self.faults.lock().insert(id, fault);
     }
-}
-
-/// How long until then.
-fn until(due: Timestamp, now: Timestamp) -> Duration {
-    due.since(now)
 }
