@@ -7,7 +7,7 @@ use engine_store::EventStore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{auth::Users, limits::Limits, metrics::Metrics};
+use crate::{auth::Users, limits::Limits, metrics::Metrics, scavenge::Scavenges};
 
 /// Shared by all connections of a node.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn EventStore>,
     /// The applications that run over the same store in this process.
     pub(crate) apps: Vec<Bus>,
-    pub(crate) users: Users,
+    pub(crate) users: Arc<Users>,
     /// Whether callers who do not say who they are may do everything.
     pub(crate) trusts_everybody: bool,
     pub(crate) limits: Limits,
@@ -27,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) started: Instant,
     /// Told when the node goes down: what is open comes to an end.
     pub(crate) stopping: CancellationToken,
+    /// Scavenges that were asked for.
+    pub(crate) scavenges: Scavenges,
     /// Told when somebody asks over the wire that the node stops.
     pub(crate) asked_to_stop: CancellationToken,
 }
@@ -41,7 +43,7 @@ pub(crate) mod testing {
     pub(crate) async fn core() -> Arc<Core> {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
         Arc::new(Core {
-            users: Users::open(store.clone()).await.unwrap(),
+            users: Arc::new(Users::open(store.clone()).await.unwrap()),
             store,
             apps: Vec::new(),
             trusts_everybody: true,
@@ -52,6 +54,7 @@ pub(crate) mod testing {
             started: Instant::now(),
             stopping: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
+            scavenges: Scavenges::default(),
         })
     }
 }

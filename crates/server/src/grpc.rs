@@ -54,4 +54,6 @@ pub(crate) fn router(core: &Arc<Core>) -> Router {
         .add_service(monitoring::service(core.clone()))
         .prepare()
         .into_axum_router()
+        // What is nowhere is the console's to answer, but for calls of gRPC: those are told apart by `http::note`.
+        .reset_fallback()
 }

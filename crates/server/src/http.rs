@@ -1,5 +1,6 @@
 //! HTTP beside gRPC: whether the node is well, what it is, and its figures.
 
+mod console;
 mod health;
 mod info;
 mod prometheus;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{Request, State},
+    http::StatusCode,
     middleware::{self, Next},
     response::Response,
     routing::get,
@@ -22,7 +24,9 @@ use crate::{
     core::Core,
 };
 
-/// All pages. The layer here holds for gRPC too, once both are merged.
+pub(crate) use console::console;
+
+/// All pages but the console's. The layer here holds for gRPC too, once both are merged.
 pub(crate) fn router(core: Arc<Core>) -> Router {
     let figures = Router::new()
         .route("/stats", get(stats::page))
@@ -48,11 +52,18 @@ async fn known_only(caller: Option<Extension<Caller>>, request: Request, next: N
     }
 }
 
-/// Counts a call, and notes under which name the node was reached.
+/// Counts a call, notes under which name the node was reached, and tells callers over gRPC of a method that is not
+/// there in their own words.
 pub(crate) async fn note(State(core): State<Arc<Core>>, mut request: Request, next: Next) -> Response {
     core.metrics.calls.add(1);
     if let Some(reached) = reached::Reached::of_request(&request) {
         request.extensions_mut().insert(reached);
     }
-    next.run(request).await
+    let is_grpc = credentials::is_grpc(request.headers());
+    let response = next.run(request).await;
+    if is_grpc && response.status() == StatusCode::NOT_FOUND {
+        Status::unimplemented("the node has no such method").into_http()
+    } else {
+        response
+    }
 }

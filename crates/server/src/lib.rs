@@ -27,6 +27,7 @@ mod metrics;
 mod node;
 mod options;
 mod proto;
+mod scavenge;
 mod tls;
 
 pub use limits::Limits;

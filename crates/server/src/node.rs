@@ -15,6 +15,7 @@ use crate::{
     core::Core,
     grpc, http, listen,
     metrics::Metrics,
+    scavenge::Scavenges,
     tls,
 };
 
@@ -28,7 +29,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens a store to the network. `apps` are the applications that run over the same store in this process.
+    /// Opens a store to the network. `apps` are the applications that run over the same store in this process; the
+    /// first of them is served over HTTP too: its commands, queries and events below `/api`, and the console.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -39,7 +41,7 @@ impl Node {
     ) -> Result<Node, StartError> {
         let Options { listen: wanted, tls: files, insecure, limits } = options;
         let cannot_ask = |error: UserError| StartError::Users(error.into());
-        let users = Users::open(store.clone()).await.map_err(cannot_ask)?;
+        let users = Arc::new(Users::open(store.clone()).await.map_err(cannot_ask)?);
         let stays_here = wanted.ip().is_loopback();
         if files.is_none()
             && !insecure
@@ -63,10 +65,12 @@ impl Node {
             started: Instant::now(),
             stopping: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
+            scavenges: Scavenges::default(),
         });
         let identify = middleware::from_fn_with_state(core.clone(), auth::credentials::identify);
         let note = middleware::from_fn_with_state(core.clone(), http::note);
-        let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify).layer(note);
+        let pages = http::router(core.clone()).merge(http::console(&core, files.is_some()));
+        let router = grpc::router(&core).merge(pages).layer(identify).layer(note);
         let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
         Ok(Node { core, serving })
     }

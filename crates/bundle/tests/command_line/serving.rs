@@ -35,7 +35,7 @@ fn a_node_tells_where_it_listens_what_it_is_and_ends_well_with_sigterm() {
     let ready = get(&address, "/health/ready");
     assert!(ready.starts_with("HTTP/1.1 200") && ready.contains(r#""ready":true"#), "{ready}");
     let info = get(&address, "/info");
-    assert!(info.contains(r#""durable":true"#) && info.contains(r#""apps":[]"#), "{info}");
+    assert!(info.contains(r#""durable":true"#) && info.contains(r#""apps":["store"]"#), "{info}");
     assert!(get(&address, "/metrics").contains("\nengine_connections 1\n"));
     node.signal(Signal::TERM);
     assert_eq!(node.next_line(), None);
@@ -48,6 +48,8 @@ fn an_application_that_is_named_runs_beside_the_node() {
     let engine = Engine::with_account();
     let (_node, address) = serve(&engine, &["--app", "bank"]);
     assert!(get(&address, "/info").contains(r#""apps":["bank"]"#));
+    let console = get(&address, "/");
+    assert!(console.starts_with("HTTP/1.1 303") && console.contains("sign-in"), "{console}");
 }
 
 #[test]

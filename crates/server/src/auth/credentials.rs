@@ -54,7 +54,7 @@ pub(crate) fn basic(header: &HeaderValue) -> Option<(String, String)> {
     Some((login.to_owned(), password.to_owned()))
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_some_and(|text| text.starts_with("application/grpc"))
 }

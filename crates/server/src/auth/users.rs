@@ -185,6 +185,22 @@ impl Users {
         self.change(login, "$UserUpdated", change).await
     }
 
+    /// Changes all of a user but the password.
+    pub(crate) async fn replace(
+        &self,
+        login: &str,
+        full_name: &str,
+        groups: Vec<String>,
+        disabled: bool,
+    ) -> Result<(), UserError> {
+        let change = |stored: &mut Stored| {
+            full_name.clone_into(&mut stored.account.full_name);
+            stored.account.groups.clone_from(&groups);
+            stored.account.disabled = disabled;
+        };
+        self.change(login, "$UserUpdated", change).await
+    }
+
     /// Lets a user sign in, or no longer.
     pub(crate) async fn set_disabled(&self, login: &str, disabled: bool) -> Result<(), UserError> {
         self.change(login, "$UserUpdated", |stored| stored.account.disabled = disabled).await

@@ -12,8 +12,10 @@ use crate::{
         operations::{
             ScavengeResp, SetNodePriorityReq, StartScavengeReq, StopScavengeReq,
             operations_server::{self, Operations, OperationsServer},
+            scavenge_resp::ScavengeResult,
         },
     },
+    scavenge::Begun,
 };
 
 pub(super) const METHODS: super::Methods = (
@@ -53,8 +55,12 @@ impl Operations for Service {
         request: Request<StartScavengeReq>,
     ) -> Result<Response<ScavengeResp>, Status> {
         operators_only(&request)?;
-        let kind = self.core.store.properties().kind;
-        Err(Status::unimplemented(format!("the store `{kind}` cannot be scavenged while it is served")))
+        let begun = self.core.scavenges.begin(self.core.store.clone(), self.core.stopping.clone());
+        let (scavenge_id, result) = match begun {
+            Begun::Started(id) => (id, ScavengeResult::Started),
+            Begun::InProgress(id) => (id, ScavengeResult::InProgress),
+        };
+        Ok(Response::new(ScavengeResp { scavenge_id, scavenge_result: result.into() }))
     }
 
     async fn stop_scavenge(
@@ -63,7 +69,12 @@ impl Operations for Service {
     ) -> Result<Response<ScavengeResp>, Status> {
         operators_only(&request)?;
         let id = request.into_inner().options.unwrap_or_default().scavenge_id;
-        Err(status::scavenge_not_found(&id))
+        if self.core.scavenges.stop(&id) {
+            let stopped = ScavengeResult::Stopped.into();
+            Ok(Response::new(ScavengeResp { scavenge_id: id, scavenge_result: stopped }))
+        } else {
+            Err(status::scavenge_not_found(&id))
+        }
     }
 
     async fn shutdown(&self, request: Request<Empty>) -> Heard {
@@ -93,5 +104,47 @@ impl Operations for Service {
     async fn restart_persistent_subscriptions(&self, request: Request<Empty>) -> Heard {
         operators_only(&request)?;
         Ok(Response::new(heard()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::Caller, core::testing, proto::operations::stop_scavenge_req};
+
+    fn by<T>(caller: Caller, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.extensions_mut().insert(caller);
+        request
+    }
+
+    fn stop(id: &str) -> StopScavengeReq {
+        StopScavengeReq { options: Some(stop_scavenge_req::Options { scavenge_id: id.to_owned() }) }
+    }
+
+    #[tokio::test]
+    async fn a_scavenge_begins_is_told_of_and_stopped_by_its_id() {
+        let service = Service { core: testing::core().await };
+        let start = || service.start_scavenge(by(Caller::Trusted, StartScavengeReq { options: None }));
+        // Nothing else runs on this thread before the test waits, so the first goes on meanwhile.
+        let first = start().await.unwrap().into_inner();
+        assert_eq!(first.scavenge_result(), ScavengeResult::Started);
+        let second = start().await.unwrap().into_inner();
+        assert_eq!(second.scavenge_result(), ScavengeResult::InProgress);
+        assert_eq!(second.scavenge_id, first.scavenge_id);
+        let other = service.stop_scavenge(by(Caller::Trusted, stop("other"))).await.unwrap_err();
+        assert_eq!(other.metadata().get("exception").unwrap(), "scavenge-not-found");
+        let stopped = service.stop_scavenge(by(Caller::Trusted, stop(&first.scavenge_id))).await;
+        assert_eq!(stopped.unwrap().into_inner().scavenge_result(), ScavengeResult::Stopped);
+    }
+
+    #[tokio::test]
+    async fn only_those_who_run_the_node_can_end_it() {
+        let service = Service { core: testing::core().await };
+        let denied = service.shutdown(by(Caller::Anonymous, Empty {})).await.unwrap_err();
+        assert_eq!(denied.code(), tonic::Code::PermissionDenied);
+        assert!(!service.core.asked_to_stop.is_cancelled());
+        service.shutdown(by(Caller::Trusted, Empty {})).await.unwrap();
+        assert!(service.core.asked_to_stop.is_cancelled());
     }
 }
