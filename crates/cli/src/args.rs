@@ -34,6 +34,10 @@ const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
   send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
 
+const SCAVENGE: &str = "Removes for good what was deleted, what stands before `$tb` or beyond `$maxCount`, and what is \
+                        older than `$maxAge`.\nThe store goes on meanwhile; broken off, it is whole, and the next scavenge \
+                        does the rest.";
+
 const QUERY_EXAMPLES: &str = "Examples:
   query balances
   query statement jsdf
@@ -129,6 +133,9 @@ pub(crate) enum Command {
     Store(Store),
     /// Check that everything in the store is whole
     Verify,
+    /// Give back the room of events that can no longer be read
+    #[command(after_help = SCAVENGE)]
+    Scavenge,
     /// Write all events to a file, one line of JSON each
     Export(Export),
     /// Take events in from a file that `export` has written

@@ -3,6 +3,7 @@
 mod human;
 mod human_help;
 mod human_listening;
+mod human_upkeep;
 mod json;
 mod raw_json;
 mod table;
@@ -18,7 +19,7 @@ use engine::{
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
-    store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
+    store::{RecordedEvent, ScavengeReport, StreamInfo, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
@@ -64,6 +65,8 @@ pub(crate) enum Answer<'a> {
     Migrated { from: i64, to: i64 },
     /// The store was checked.
     Verified(&'a VerifyReport),
+    /// The store was scavenged.
+    Scavenged(&'a ScavengeReport),
     /// Events were written to a file, behind those that were there.
     Exported { events: u64, after: Option<Position>, file: &'a Path },
     /// Events were taken in from a file.

@@ -9,7 +9,7 @@ use engine_runtime::{
     listen::ownership::{Leases, Ownership, SoleOwner},
     read_models::ReadModels,
 };
-use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{AppendError, EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
 
 pub use names::shown;
 use names::{node_name, without_lease};
@@ -261,6 +261,17 @@ pub async fn verify(
             let _ = store.close().await;
             Ok(report)
         }
+    }
+}
+
+/// Whether an error of [`EventStore::close`] means no more than that the next start takes longer.
+pub fn is_closed_unmarked(error: &AppendError) -> bool {
+    #[cfg(feature = "file")]
+    return engine_log::ClosedUnmarked::is_cause_of(error);
+    #[cfg(not(feature = "file"))]
+    {
+        let _never = error;
+        false
     }
 }
 

@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, human_listening, raw_json, table};
+use super::{Answer, human_help, human_listening, human_upkeep, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -62,6 +62,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
         Answer::Migrated { from, to } => writeln!(out, "the schema was migrated from version {from} to {to}"),
         Answer::Verified(report) => write_report(out, report),
+        Answer::Scavenged(report) => human_upkeep::write_scavenged(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
         }
