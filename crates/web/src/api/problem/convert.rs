@@ -3,6 +3,7 @@
 use engine_runtime::{
     JsonSendError, LoadError, SendError,
     listen::HandlersError,
+    processes::ProcessesError,
     read_models::{ProjectionsError, QueryError},
 };
 use engine_store::{AppendError, ReadError};
@@ -130,6 +131,20 @@ impl From<ProjectionsError> for Problem {
             }
             ProjectionsError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
             _ => Problem::unavailable("unavailable", detail),
+        }
+    }
+}
+
+impl From<ProcessesError> for Problem {
+    fn from(error: ProcessesError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProcessesError::Unknown { .. } => Problem::new(StatusCode::NOT_FOUND, "unknown_process", detail),
+            ProcessesError::NoInstance { .. } => Problem::not_found(detail),
+            ProcessesError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
+            ProcessesError::Handlers(error) => error.into(),
+            ProcessesError::Store(error) => error.into(),
+            _ => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail),
         }
     }
 }
