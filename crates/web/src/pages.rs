@@ -73,6 +73,7 @@ pub(crate) fn router() -> Router<Web> {
         .route("/users", get(users::page).post(users::create))
         .route("/users/{login}", post(users::change))
         .route("/account", get(account::page).post(account::change_password))
+        .route("/account/tokens", post(account::tokens))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/api", get(api::page))

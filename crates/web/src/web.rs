@@ -51,8 +51,8 @@ impl Web {
         let data_folder = options.data_folder.clone();
         let inner = Arc::new(Inner {
             map: bus.map(),
+            guard: Guard::new(users, bus.store().clone(), &options),
             bus,
-            guard: Guard::new(users, &options),
             live: Arc::new(Semaphore::new(options.live_connections)),
             options,
             samples: Samples::default(),

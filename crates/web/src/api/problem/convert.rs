@@ -11,7 +11,7 @@ use engine_types::{command::InvalidCommand, stream::InvalidName};
 use http::StatusCode;
 
 use super::Problem;
-use crate::access::{Refused, UsersError};
+use crate::access::{Refused, TokensError, UsersError};
 
 /// The status that says best what a sender does next. What may have taken effect, or may do so later, is never a
 /// fault of the sender's.
@@ -162,6 +162,18 @@ impl From<UsersError> for Problem {
             UsersError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, "unknown_user", detail),
             UsersError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
             UsersError::Unavailable(_) => Problem::unavailable("unavailable", detail),
+        }
+    }
+}
+
+impl From<TokensError> for Problem {
+    fn from(error: TokensError) -> Self {
+        match error {
+            TokensError::TooMany => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", error.to_string())
+            }
+            TokensError::Read(error) => error.into(),
+            TokensError::Write(error) => error.into(),
         }
     }
 }
