@@ -1,9 +1,6 @@
 //! `serve`: the store, open to the network, until a signal.
 
-use std::sync::Arc;
-
-use engine::{App, Bus, EventStore};
-use engine_server::{Node, StartError};
+use engine_server::{Node, Options, StartError, WebOptions};
 
 use crate::{
     args::Serve,
@@ -23,11 +20,13 @@ pub(crate) async fn run(
 ) -> Result<(), Trouble> {
     let mut signals = shell::listen()?;
     let result = async {
+        let figures = world.measured().await?;
         let store = world.store().await?.clone();
-        let bus = if runs_the_app { world.bus().await?.clone() } else { store_alone(store.clone()).await? };
-        let options = serve.options();
+        let apps = if runs_the_app { vec![world.bus().await?.clone()] } else { Vec::new() };
+        let web = WebOptions { data_folder: world.folder(), ..WebOptions::default() };
+        let options = Options { web, figures, ..serve.options() };
         let tls = options.tls.is_some();
-        let node = Node::start(store, vec![bus], options).await.map_err(Failure::from)?;
+        let node = Node::start(store, apps, options).await.map_err(Failure::from)?;
         let (address, store) = (node.address(), world.url());
         output.answer(&Answer::Serving { address, tls, store: &store })?;
         output.flush()?;
@@ -41,11 +40,6 @@ pub(crate) async fn run(
     .await;
     work::close(world, &mut signals).await;
     result
-}
-
-/// An application of no commands: through it the console shows what is in the store.
-async fn store_alone(store: Arc<dyn EventStore>) -> Result<Bus, Failure> {
-    Ok(App::new("store").start(store).await?)
 }
 
 impl From<StartError> for Failure {

@@ -15,7 +15,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn EventStore>,
     /// The applications that run over the same store in this process.
     pub(crate) apps: Vec<Bus>,
-    pub(crate) users: Arc<Users>,
+    pub(crate) users: Users,
     /// Whether callers who do not say who they are may do everything.
     pub(crate) trusts_everybody: bool,
     pub(crate) limits: Limits,
@@ -43,7 +43,7 @@ pub(crate) mod testing {
     pub(crate) async fn core() -> Arc<Core> {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
         Arc::new(Core {
-            users: Arc::new(Users::open(store.clone()).await.unwrap()),
+            users: Users::open(store.clone()).await.unwrap(),
             store,
             apps: Vec::new(),
             trusts_everybody: true,

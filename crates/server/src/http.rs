@@ -1,6 +1,5 @@
 //! HTTP beside gRPC: whether the node is well, what it is, and its figures.
 
-mod console;
 mod health;
 mod info;
 mod prometheus;
@@ -23,8 +22,6 @@ use crate::{
     auth::{Caller, credentials},
     core::Core,
 };
-
-pub(crate) use console::console;
 
 /// All pages but the console's. The layer here holds for gRPC too, once both are merged.
 pub(crate) fn router(core: Arc<Core>) -> Router {
