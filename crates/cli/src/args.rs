@@ -1,6 +1,8 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
 mod listening;
+#[cfg(feature = "serve")]
+mod serving;
 mod usage;
 mod value;
 
@@ -14,6 +16,8 @@ use uuid::Uuid;
 pub(crate) use listening::{
     Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
 };
+#[cfg(feature = "serve")]
+pub(crate) use serving::Serve;
 pub(crate) use usage::{fault, rendered};
 pub(crate) use value::{body, query_body};
 
@@ -80,6 +84,10 @@ pub(crate) struct Globals {
 pub(crate) enum ShellCommand {
     /// Start the prompt; read commands from stdin where that is no terminal
     Console,
+    /// Open the store to the network, for clients of EventStoreDB and KurrentDB
+    #[cfg(feature = "serve")]
+    #[command(after_help = serving::EXAMPLES)]
+    Serve(Serve),
     #[command(flatten)]
     Shared(Command),
 }

@@ -32,6 +32,8 @@ mod failure;
 mod logging;
 mod output;
 mod panics;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod signals;
 mod work;

@@ -62,6 +62,9 @@ pub(crate) enum Answer<'a> {
     Exported { events: u64, after: Option<Position>, file: &'a Path },
     /// Events were taken in from a file.
     Imported(Imported),
+    /// The store is open to the network.
+    #[cfg(feature = "serve")]
+    Serving { address: std::net::SocketAddr, tls: bool, store: &'a str },
     /// What is registered.
     Map(&'a Map, MapFormat),
     /// All commands in short.

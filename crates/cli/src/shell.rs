@@ -38,11 +38,17 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
         Err(error) => return usage(&error, output),
     };
     let app = apps.choose(line.globals.app.as_deref())?.clone();
+    #[cfg(feature = "serve")]
+    let runs_the_app = line.globals.app.is_some();
     let world = Arc::new(World::new(app, store_url(line.globals.store)?));
     let runtime = start_runtime()?;
     let exit = match line.command {
         Some(ShellCommand::Shared(command)) => {
             runtime.block_on(single(&command, &world, output)).map(|()| Exit::Done)
+        }
+        #[cfg(feature = "serve")]
+        Some(ShellCommand::Serve(serve)) => {
+            runtime.block_on(crate::serve::run(&serve, runs_the_app, &world, output)).map(|()| Exit::Done)
         }
         Some(ShellCommand::Console) | None => console::run(&runtime, &world, output),
     };

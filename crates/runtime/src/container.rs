@@ -15,6 +15,8 @@ mod load;
 mod recent;
 mod snapshot;
 
+pub(crate) use recent::events_of;
+
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 
 use engine_store::EventStore;

@@ -4,6 +4,7 @@ mod batches;
 mod checkpoints;
 mod errors;
 mod fence;
+mod gaps;
 mod handover;
 mod hooks;
 mod interest;

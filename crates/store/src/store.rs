@@ -17,7 +17,9 @@ use crate::{
 /// The promises, each of them a test in `suite`:
 ///
 /// * **Atomic.** An append writes all of its events or none, over several streams too.
-/// * **Ordered.** Revisions of a stream are 0, 1, 2 … without gap; positions are in commit order.
+/// * **Ordered.** Revisions of a stream are 0, 1, 2 … without gap; positions are in commit order, and there may be
+///   gaps between them, within one append too. Reading goes on from a position that the store has told, or from
+///   right behind one; another number may be refused.
 /// * **Durable.** What was answered with `Ok` is there after a crash, unless [`Properties::durable`] says
 ///   that this store does not outlive its process, or the append asked for less.
 /// * **Conditional.** An append whose expectation is wrong is a [`AppendError::Conflict`] that tells where

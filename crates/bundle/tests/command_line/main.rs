@@ -8,6 +8,7 @@ mod json;
 mod kit;
 mod listening;
 mod reading;
+mod serving;
 mod session;
 mod shutdown;
 mod terminal;

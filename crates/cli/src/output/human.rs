@@ -69,6 +69,11 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
             )
         }
         Answer::Imported(imported) => write_imported(out, imported),
+        #[cfg(feature = "serve")]
+        Answer::Serving { address, tls, store } => {
+            let url = format!("kurrentdb://{address}?tls={tls}");
+            writeln!(out, "serving {store} at {STREAM}{url}{STREAM:#} {ASIDE}(Ctrl-C stops it){ASIDE:#}")
+        }
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),

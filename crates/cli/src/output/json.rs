@@ -118,6 +118,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
                 "in_closed_streams": in_closed_streams,
             }),
         ),
+        #[cfg(feature = "serve")]
+        Answer::Serving { address, tls, store } => {
+            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store}))
+        }
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Overview { map, .. } => {
             let commands: Vec<_> = map.commands().map(|(category, it)| command(category, it)).collect();

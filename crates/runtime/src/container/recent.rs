@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use engine_store::{Direction, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage};
+use engine_store::{EventStore, ReadError, ReadStream, RecordedEvent, StreamPage};
 use engine_types::{Aggregate, CommandId, CurrentRevision, Revision, StreamName};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::{
     append::receipt,
     instance::{Condition, Instance},
 };
-use crate::{Receipt, SendError, send_error::LoadError};
+use crate::{Receipt, send_error::LoadError};
 
 /// How many events are read at a time when an answer is put together again; most have fewer.
 const ANSWER_PAGE_EVENTS: usize = 16;
@@ -126,16 +126,7 @@ impl<A: Aggregate> Container<A> {
         last: Revision,
         order: &Order<'_>,
     ) -> Result<Receipt<A>, LoadError> {
-        let mut answer = Vec::new();
-        let mut from = Some(last);
-        while let Some(revision) = from {
-            let page = self.page_before(&instance.stream, revision, ANSWER_PAGE_EVENTS).await?;
-            let of_command =
-                |event: &RecordedEvent| event.parsed_metadata().command_id() == Some(order.command_id);
-            let count = page.events.iter().take_while(|event| of_command(event)).count();
-            from = page.next.filter(|_| count == page.events.len());
-            answer.extend(page.events.into_iter().take(count));
-        }
+        let answer = events_of(&*self.store, &instance.stream, last, order.command_id).await?;
         let mut events = Vec::new();
         for event in answer.iter().rev() {
             events.extend(self.decode(event)?);
@@ -230,25 +221,48 @@ impl<A: Aggregate> Container<A> {
         Ok(None)
     }
 
-    /// A page of a stream, backwards. A stream that was deleted has no events.
+    /// A page of a stream, backwards.
     async fn page_before(
         &self,
         stream: &StreamName,
         revision: Revision,
         limit: usize,
     ) -> Result<StreamPage, LoadError> {
-        let request = ReadStream {
-            stream: stream.clone(),
-            from: ReadFrom::At(revision),
-            direction: Direction::Backwards,
-            limit,
-        };
-        match self.store.read_stream(request).await {
-            Ok(page) => Ok(page),
-            Err(ReadError::StreamNotFound { .. }) => {
-                Ok(StreamPage { events: Vec::new(), next: None, last: revision })
-            }
-            Err(error) => Err(SendError::from(error)),
+        Ok(page_before(&*self.store, stream, revision, limit).await?)
+    }
+}
+
+/// The events that answered a command, newest first, as far as they can still be read; `last` is the last of them.
+pub(crate) async fn events_of(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    last: Revision,
+    command: CommandId,
+) -> Result<Vec<RecordedEvent>, ReadError> {
+    let mut events = Vec::new();
+    let mut from = Some(last);
+    while let Some(revision) = from {
+        let page = page_before(store, stream, revision, ANSWER_PAGE_EVENTS).await?;
+        let is_of_command = |event: &RecordedEvent| event.parsed_metadata().command_id() == Some(command);
+        let count = page.events.iter().take_while(|event| is_of_command(event)).count();
+        from = page.next.filter(|_| count == page.events.len());
+        events.extend(page.events.into_iter().take(count));
+    }
+    Ok(events)
+}
+
+/// A page of a stream, backwards. A stream that was deleted has no events.
+async fn page_before(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    revision: Revision,
+    limit: usize,
+) -> Result<StreamPage, ReadError> {
+    let request = ReadStream::backwards(stream.clone()).from(revision).limit(limit);
+    match store.read_stream(request).await {
+        Err(ReadError::StreamNotFound { .. }) => {
+            Ok(StreamPage { events: Vec::new(), next: None, last: revision })
         }
+        result => result,
     }
 }

@@ -62,6 +62,13 @@ impl Place {
         }
     }
 
+    fn is_through(&self, position: Position) -> bool {
+        match self {
+            Place::Here(tracker) => tracker.is_through(position),
+            Place::Elsewhere(checkpoint) => *checkpoint >= Some(position),
+        }
+    }
+
     fn is_past(&self, position: Position) -> bool {
         match self {
             Place::Here(tracker) => tracker.is_past(position),
@@ -191,7 +198,7 @@ impl Progress {
     pub(crate) async fn wait_for_all_up_to(&self, position: Position) {
         self.wait(|places| {
             let mut partitions = places.partitions.iter();
-            partitions.all(|place| place.checkpoint() >= Some(position)).then_some(())
+            partitions.all(|place| place.is_through(position)).then_some(())
         })
         .await;
     }
@@ -200,7 +207,7 @@ impl Progress {
     pub(crate) async fn wait_for_partition(&self, partition: usize, position: Position) {
         self.wait(|places| {
             let place = places.partitions.get(partition);
-            place.is_some_and(|place| place.checkpoint() >= Some(position)).then_some(())
+            place.is_some_and(|place| place.is_through(position)).then_some(())
         })
         .await;
     }

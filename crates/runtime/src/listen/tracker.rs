@@ -6,14 +6,23 @@ use engine_types::Position;
 
 /// Keeps the promise that a checkpoint never passes an unhandled event.
 ///
-/// Events are handed out in order and finished in any order. The checkpoint is the last position below which
-/// everything is finished.
+/// Events are handed out in order and finished in any order. The checkpoint is the last position that the store
+/// has told, at and below which everything is finished. Not every number is a position: in some stores there are
+/// gaps between them, and one that stands in a gap cannot be gone on from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tracker {
-    /// Positions that were handed out, in order, and whether they are finished. The first is unfinished.
-    in_flight: VecDeque<(Position, bool)>,
+    /// Events that were handed out, in order. The first is unfinished.
+    in_flight: VecDeque<HandedOut>,
     /// Everything up to here was handed out or is of no interest.
     seen: Option<Position>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HandedOut {
+    position: Position,
+    /// What had been seen before it.
+    before: Option<Position>,
+    is_finished: bool,
 }
 
 impl Tracker {
@@ -26,7 +35,7 @@ impl Tracker {
     pub(crate) fn hand_out(&mut self, position: Position) -> bool {
         let is_new = self.seen < Some(position);
         if is_new {
-            self.in_flight.push_back((position, false));
+            self.in_flight.push_back(HandedOut { position, before: self.seen, is_finished: false });
             self.seen = Some(position);
         }
         is_new
@@ -39,30 +48,32 @@ impl Tracker {
 
     /// Notes that an event is finished: handled, skipped, or parked where it is not forgotten.
     pub(crate) fn finish(&mut self, position: Position) {
-        if let Ok(index) = self.in_flight.binary_search_by_key(&position, |(position, _)| *position) {
-            self.in_flight[index].1 = true;
+        if let Ok(index) = self.find(position) {
+            self.in_flight[index].is_finished = true;
         }
-        while self.in_flight.front().is_some_and(|(_, finished)| *finished) {
+        while self.in_flight.front().is_some_and(|first| first.is_finished) {
             self.in_flight.pop_front();
         }
     }
 
-    /// The last position at and below which everything is finished.
+    /// The last position that was seen, at and below which everything is finished.
     pub(crate) fn checkpoint(&self) -> Option<Position> {
-        match self.in_flight.front() {
-            None => self.seen,
-            Some((first, _)) => first.previous(),
-        }
+        self.in_flight.front().map_or(self.seen, |first| first.before)
+    }
+
+    /// Whether everything up to here is finished, whether or not it is a position of an event.
+    pub(crate) fn is_through(&self, position: Position) -> bool {
+        self.seen >= Some(position) && self.first_unfinished().is_none_or(|first| first > position)
     }
 
     /// How many events were handed out and are not finished.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.in_flight.iter().filter(|(_, finished)| !finished).count() as u64
+        self.in_flight.iter().filter(|event| !event.is_finished).count() as u64
     }
 
     /// The first event that was handed out and is not finished.
     pub(crate) fn first_unfinished(&self) -> Option<Position> {
-        self.in_flight.front().map(|(position, _)| *position)
+        self.in_flight.front().map(|first| first.position)
     }
 
     /// Everything up to here was handed out or is of no interest.
@@ -72,8 +83,12 @@ impl Tracker {
 
     /// Whether this event is finished, or of no interest. Everything before it may not be.
     pub(crate) fn is_past(&self, position: Position) -> bool {
-        let found = self.in_flight.binary_search_by_key(&position, |(position, _)| *position);
-        self.seen >= Some(position) && found.map_or(true, |index| self.in_flight[index].1)
+        self.seen >= Some(position)
+            && self.find(position).map_or(true, |index| self.in_flight[index].is_finished)
+    }
+
+    fn find(&self, position: Position) -> Result<usize, usize> {
+        self.in_flight.binary_search_by_key(&position, |event| event.position)
     }
 }
 
@@ -89,7 +104,8 @@ mod tests {
         }
         tracker.finish(Position(9));
         tracker.finish(Position(5));
-        assert_eq!(tracker.checkpoint(), Some(Position(2)));
+        assert_eq!(tracker.checkpoint(), None);
+        assert!(tracker.is_through(Position(2)) && !tracker.is_through(Position(3)));
         tracker.finish(Position(3));
         assert_eq!(tracker.checkpoint(), Some(Position(9)));
     }
@@ -101,7 +117,8 @@ mod tests {
         assert_eq!(tracker.checkpoint(), Some(Position(10)));
         tracker.hand_out(Position(12));
         tracker.pass_over(Position(20));
-        assert_eq!(tracker.checkpoint(), Some(Position(11)));
+        assert_eq!(tracker.checkpoint(), Some(Position(10)), "11 may stand in a gap of the store");
+        assert!(tracker.is_through(Position(11)) && !tracker.is_through(Position(12)));
         tracker.finish(Position(12));
         assert_eq!(tracker.checkpoint(), Some(Position(20)));
     }

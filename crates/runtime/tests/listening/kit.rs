@@ -21,7 +21,7 @@ use engine_types::Position;
 use parking_lot::Mutex;
 use serde_json::json;
 
-pub use domain::{Count, CounterEvent, count};
+pub use domain::{Count, CountAll, CounterEvent, count};
 pub use mended::Mended;
 
 use crate::support::{

@@ -70,3 +70,22 @@ async fn a_handler_that_rests_is_not_waited_for() {
     let refused = bus.handlers().wait_for("probe", last, LONG).await.unwrap_err();
     assert!(refused.to_string().contains("ended"), "{refused}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn settling_lasts_until_what_is_there_is_handled_and_never_keeps_a_handler_from_it() {
+    let (store, probe) = (FaultyStore::new(), Probe::new());
+    probe.rule(|_| Behaviour::Take(Duration::from_secs(1)));
+    kit::append(&store, "a", 1..=5).await;
+    let bus = kit::start(&store, &probe, HandlerOptions::default()).await;
+    let begun = tokio::time::Instant::now();
+    bus.handlers().settle(LONG).await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(5));
+    let report = bus.handlers().report("probe").await.unwrap();
+    assert_eq!((report.state.word(), report.lag_events, report.handled), ("live", 0, 5));
+    bus.handlers().pause("probe").await.unwrap();
+    kit::append(&store, "a", [6]).await;
+    bus.handlers().settle(LONG).await;
+    bus.handlers().resume("probe").await.unwrap();
+    bus.handlers().settle(Duration::from_millis(200)).await;
+    assert_eq!(begun.elapsed(), Duration::from_millis(5_200), "no longer than the time that it has");
+}

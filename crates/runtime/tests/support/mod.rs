@@ -4,6 +4,7 @@ pub mod account;
 pub mod faulty;
 pub mod meter;
 pub mod random;
+pub mod sparse;
 
 use std::sync::Arc;
 

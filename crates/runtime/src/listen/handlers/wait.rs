@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine_types::Position;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Handlers, HandlersError, NotHandled, Running};
@@ -46,18 +47,14 @@ impl Handlers {
     /// Waits until every handler has found its place: it has handled what is there, or rests, or fails; no longer
     /// than this.
     pub async fn settle(&self, limit: Duration) {
-        let is_begun =
-            |status: &Status| !matches!(status.state, HandlerState::Starting | HandlerState::CatchingUp);
-        let all = async {
-            let head = self.inner.store.head().await.ok().flatten();
-            for running in self.inner.running.values() {
-                let _ = running.status.clone().wait_for(is_begun).await;
-                if let (Some(head), HandlerState::Live) = (head, running.status.borrow().state.clone()) {
-                    let _ = self.wait_for(&running.work.handler, head, limit).await;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(limit, all).await;
+        let head = self.inner.store.head().await.ok().flatten();
+        let all = self.inner.running.values().map(|running| running.settle(head, limit));
+        let _ = tokio::time::timeout(limit, join_all(all)).await;
+    }
+
+    /// Whether a handler can see events of this type in this stream.
+    pub(crate) fn can_see(&self, name: &str, stream: &str, event_type: &str) -> bool {
+        self.find(name).is_ok_and(|running| running.registered.filter().matches_names(stream, event_type))
     }
 
     /// Waits until a handler has handled this event, if it can see it.
@@ -80,6 +77,21 @@ impl Handlers {
 }
 
 impl Running {
+    /// Waits until the handler has handled everything up to `head`, or will not for now.
+    async fn settle(&self, head: Option<Position>, limit: Duration) {
+        let has_begun =
+            |status: &Status| !matches!(status.state, HandlerState::Starting | HandlerState::CatchingUp);
+        // What was waited for locks the status: it is let go before the next wait, or the runner could not tell.
+        let is_live = match self.status.clone().wait_for(has_begun).await {
+            Ok(status) => status.state == HandlerState::Live,
+            Err(_) => false,
+        };
+        if let (true, Some(head)) = (is_live, head) {
+            let reached = self.progress.wait_for_all_up_to(head);
+            let _ = self.wait(reached, limit, Instant::now() + limit).await;
+        }
+    }
+
     /// Waits for the handler to reach something, for as long as it moves and there is time.
     async fn wait<T>(
         &self,

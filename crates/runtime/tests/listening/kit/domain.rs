@@ -16,6 +16,14 @@ pub fn count(id: &str, number: u64) -> Count {
     Count { id: id.to_owned(), number }
 }
 
+/// Counts several at once.
+#[derive(Command, Serialize, Deserialize)]
+#[command(aggregate = Counter, id = id, crate = engine_types)]
+pub struct CountAll {
+    pub id: String,
+    pub numbers: Vec<u64>,
+}
+
 #[derive(Debug, Clone, PartialEq, Event)]
 #[event(upcasters = history, crate = engine_types)]
 pub enum CounterEvent {
@@ -49,5 +57,11 @@ impl Aggregate for Counter {
 impl Decide<Count> for Counter {
     fn decide(&self, command: &Count) -> Result<Vec<CounterEvent>, std::fmt::Error> {
         Ok(vec![CounterEvent::Counted { number: command.number }])
+    }
+}
+
+impl Decide<CountAll> for Counter {
+    fn decide(&self, command: &CountAll) -> Result<Vec<CounterEvent>, std::fmt::Error> {
+        Ok(command.numbers.iter().map(|number| CounterEvent::Counted { number: *number }).collect())
     }
 }

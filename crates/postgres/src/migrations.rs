@@ -1,0 +1,191 @@
+//! The versions of a schema, and the way from each to the next.
+//!
+//! A migration is a file of `migrations/`. It is run once, in a transaction, while all others who would wait for a
+//! lock; what was released is never changed, only followed by another.
+
+use engine_store::AppendError;
+use tokio_postgres::types::Type;
+
+use crate::{
+    OpenError, PostgresOptions, PostgresUrl,
+    error::Trouble,
+    pool::{Connection, Pool},
+    url::Schema,
+};
+
+/// All migrations in order; the version of a schema is how many of them were run.
+const MIGRATIONS: &[(&str, &str)] =
+    &[("events and documents", include_str!("../migrations/0001_events_and_documents.sql"))];
+
+/// The oldest server that has all that is used: 13.
+const OLDEST_SERVER: i32 = 130_000;
+
+/// What [`migrate`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema.
+    pub schema: String,
+    /// The version it had; 0 where there was none.
+    pub from: i64,
+    /// The version it has now.
+    pub to: i64,
+}
+
+/// The version that this program works with.
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Brings the schema of a store to the version of this program, and makes it where there is none.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate(url: &str) -> Result<Migrated, OpenError> {
+    let url: PostgresUrl = url.parse()?;
+    let pool = Pool::new(&url, &url.options(PostgresOptions::default()));
+    let mut connection = pool.get().await.map_err(|trouble| not_reached(&url, trouble))?;
+    check_server(&url, &mut connection).await?;
+    let from = version(&url, &mut connection).await?;
+    if from > known() {
+        return Err(wrong_version(&url, from));
+    }
+    if from < known() {
+        bring_up(&url, &mut connection).await?;
+    }
+    Ok(Migrated { schema: url.schema().to_owned(), from, to: known() })
+}
+
+/// Makes sure that the schema can be worked with: makes a new one, and refuses one of another version.
+pub(crate) async fn prepare(url: &PostgresUrl, pool: &Pool) -> Result<(), OpenError> {
+    let mut connection = pool.get().await.map_err(|trouble| not_reached(url, trouble))?;
+    check_server(url, &mut connection).await?;
+    if version(url, &mut connection).await? == 0 {
+        bring_up(url, &mut connection).await?;
+    }
+    match version(url, &mut connection).await? {
+        found if found == known() => Ok(()),
+        found => Err(wrong_version(url, found)),
+    }
+}
+
+/// The version of the schema of a store; 0 where there is none.
+pub(crate) async fn found(url: &PostgresUrl, pool: &Pool) -> Result<i64, OpenError> {
+    let mut connection = pool.get().await.map_err(|trouble| not_reached(url, trouble))?;
+    version(url, &mut connection).await
+}
+
+async fn check_server(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<(), OpenError> {
+    let settings = "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding'), \
+                    current_setting('server_version')";
+    let rows = connection.query(settings, &[]).await.map_err(|trouble| not_reached(url, trouble))?;
+    let unsuitable = |fault: String| OpenError::Unsuitable { url: url.to_string(), fault };
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (number, encoding, version): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
+    if number < OLDEST_SERVER {
+        return Err(unsuitable(format!(
+            "the server is PostgreSQL {version}, and 13 is the oldest that will do"
+        )));
+    }
+    if encoding != "UTF8" {
+        return Err(unsuitable(format!(
+            "the database is encoded in {encoding}: make one with `createdb --encoding=UTF8 --template=template0`"
+        )));
+    }
+    Ok(())
+}
+
+async fn version(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<i64, OpenError> {
+    let schema = &url.schema;
+    let is_there = format!("SELECT to_regclass('{schema}.migrations') IS NOT NULL");
+    let asked = connection.query(&is_there, &[]).await.map_err(|trouble| not_reached(url, trouble))?;
+    if !asked.first().is_some_and(|row| row.get(0)) {
+        return Ok(0);
+    }
+    let newest = format!("SELECT coalesce(max(version), 0) FROM {schema}.migrations");
+    let rows = connection.query(&newest, &[]).await.map_err(|trouble| not_reached(url, trouble))?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
+}
+
+/// Runs the migrations that are missing, each in a transaction of its own.
+async fn bring_up(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<(), OpenError> {
+    for (number, (name, sql)) in (1..).zip(MIGRATIONS) {
+        if let Err(trouble) = run(&url.schema, connection, number, name, sql).await {
+            connection.give_up();
+            let fault =
+                format!("migration {number} ({name}) failed, and changed nothing: {}", words(trouble));
+            return Err(OpenError::Unsuitable { url: url.to_string(), fault });
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    schema: &Schema,
+    connection: &mut Connection<'_>,
+    number: i64,
+    name: &str,
+    sql: &str,
+) -> Result<(), Trouble> {
+    // The lock is of the transaction, which a pooler leaves to one session.
+    let lock = schema.lock().wrapping_add(1);
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED;
+         SELECT pg_advisory_xact_lock({lock});
+         DO $$ BEGIN
+             IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF;
+         END $$;
+         CREATE TABLE IF NOT EXISTS {schema}.migrations (
+             version bigint PRIMARY KEY, name text NOT NULL, done timestamptz NOT NULL DEFAULT now()
+         );"
+    );
+    connection.run(&begin).await?;
+    let done = format!("SELECT FROM {schema}.migrations WHERE version = $1");
+    if connection.query(&done, &[(&number, Type::INT8)]).await?.is_empty() {
+        connection.run(&filled_in(sql, schema)).await?;
+        let note = format!("INSERT INTO {schema}.migrations (version, name) VALUES ($1, $2)");
+        connection.query(&note, &[(&number, Type::INT8), (&name, Type::TEXT)]).await?;
+    }
+    connection.run("COMMIT").await
+}
+
+fn filled_in(sql: &str, schema: &Schema) -> String {
+    sql.replace("{schema}", &schema.to_string())
+        .replace("{lock}", &schema.lock().to_string())
+        .replace("{channel}", &schema.channel())
+}
+
+fn words(trouble: Trouble) -> String {
+    match AppendError::from(trouble) {
+        AppendError::Unavailable(cause)
+        | AppendError::OutcomeUnknown(cause)
+        | AppendError::Corrupt(cause) => cause.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn not_reached(url: &PostgresUrl, trouble: Trouble) -> OpenError {
+    let fault = words(trouble);
+    let known = format!("{url} cannot be reached: ");
+    OpenError::Unreachable {
+        url: url.to_string(),
+        fault: fault.strip_prefix(&known).unwrap_or(&fault).to_owned(),
+    }
+}
+
+fn wrong_version(url: &PostgresUrl, found: i64) -> OpenError {
+    OpenError::WrongVersion { schema: url.schema().to_owned(), found, known: known() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_to_be_filled_in() {
+        let url: PostgresUrl = "postgres://ann@db/bank".parse().unwrap_or_else(|error| panic!("{error}"));
+        for (name, sql) in MIGRATIONS {
+            let sql = filled_in(sql, &url.schema);
+            assert!(!sql.contains('{') && !sql.contains('}'), "{name}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What every call needs: the store, the bounds, the figures.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use engine_runtime::Bus;
+use engine_store::EventStore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{limits::Limits, metrics::Metrics};
+
+/// Shared by all connections of a node.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn EventStore>,
+    /// The applications that run over the same store in this process.
+    pub(crate) apps: Vec<Bus>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    /// Where the node listens.
+    pub(crate) address: SocketAddr,
+    /// Who this node is until it stops.
+    pub(crate) instance: Uuid,
+    pub(crate) started: Instant,
+    /// Told when the node goes down: what is open comes to an end.
+    pub(crate) stopping: CancellationToken,
+    /// Told when somebody asks over the wire that the node stops.
+    pub(crate) asked_to_stop: CancellationToken,
+}

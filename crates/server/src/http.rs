@@ -1,0 +1,36 @@
+//! HTTP beside gRPC: whether the node is well, what it is, and its figures.
+
+mod health;
+mod info;
+mod prometheus;
+pub(crate) mod reached;
+pub(crate) mod stats;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Request, extract::State, middleware::Next, response::Response, routing::get};
+
+use crate::core::Core;
+
+/// All pages. The layer here holds for gRPC too, once both are merged.
+pub(crate) fn router(core: Arc<Core>) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/alive", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/ping", get(health::ping))
+        .route("/info", get(info::info))
+        .route("/gossip", get(info::gossip))
+        .route("/stats", get(stats::page))
+        .route("/metrics", get(prometheus::page))
+        .with_state(core)
+}
+
+/// Counts a call, and notes under which name the node was reached.
+pub(crate) async fn note(State(core): State<Arc<Core>>, mut request: Request, next: Next) -> Response {
+    core.metrics.calls.add(1);
+    if let Some(reached) = reached::Reached::of_request(&request) {
+        request.extensions_mut().insert(reached);
+    }
+    next.run(request).await
+}

@@ -1,0 +1,110 @@
+//! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use crate::core::Core;
+
+/// How long to wait before another connection is taken, where the system has no more files for it.
+const REST: Duration = Duration::from_millis(50);
+
+/// How much a client may have been sent of one call, and of all of its connection, before it takes it.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// Serves connections until the node stops, then lets those that are open come to an end.
+pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
+    let open = TaskTracker::new();
+    let room = Arc::new(Semaphore::new(core.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&room, &listener) => accepted,
+            () = core.stopping.cancelled() => break,
+        };
+        match accepted {
+            Ok((permit, stream)) => {
+                let connection = connection(core.clone(), stream, tls.clone(), router.clone());
+                open.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            // One that was gone before it was taken, or no more files: others come.
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not taken");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    open.close();
+    if tokio::time::timeout(core.limits.drain_patience, open.wait()).await.is_err() {
+        tracing::warn!("connections that would not end were cut");
+    }
+}
+
+async fn accept(
+    room: &Arc<Semaphore>,
+    listener: &TcpListener,
+) -> io::Result<(tokio::sync::OwnedSemaphorePermit, TcpStream)> {
+    let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((permit, stream))
+}
+
+async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+    let _open = core.metrics.connections.enter();
+    let patience = core.limits.handshake_patience;
+    match tls {
+        Some(tls) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
+                speak(&core, stream, router).await;
+            }
+        }
+        None => {
+            // A client that says nothing is not waited for; from the first byte on, others keep the time.
+            if let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.peek(&mut [0])).await {
+                speak(&core, stream, router).await;
+            }
+        }
+    }
+}
+
+async fn speak(core: &Core, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(core.limits.handshake_patience);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(core.limits.calls_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = core.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection ended");
+    }
+}

@@ -1,0 +1,108 @@
+//! A node: a store, open to the network.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Instant};
+
+use engine_runtime::Bus;
+use engine_store::EventStore;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{Options, TlsError, core::Core, grpc, http, listen, metrics::Metrics, tls};
+
+/// A store that is open to the network, until [`Node::stop`].
+///
+/// Dropping it cuts off everybody.
+#[derive(Debug)]
+pub struct Node {
+    core: Arc<Core>,
+    serving: JoinHandle<()>,
+}
+
+impl Node {
+    /// Opens a store to the network. `apps` are the applications that run over the same store in this process.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        store: Arc<dyn EventStore>,
+        apps: Vec<Bus>,
+        options: Options,
+    ) -> Result<Node, StartError> {
+        let Options { listen: wanted, tls: files, insecure, limits } = options;
+        if files.is_none() && !insecure && !wanted.ip().is_loopback() {
+            return Err(StartError::Exposed { address: wanted });
+        }
+        let tls = files.as_ref().map(tls::acceptor).transpose()?;
+        let unusable = |cause| StartError::Listen { address: wanted, cause };
+        let listener = TcpListener::bind(wanted).await.map_err(unusable)?;
+        let core = Arc::new(Core {
+            store,
+            apps,
+            limits,
+            metrics: Metrics::default(),
+            address: listener.local_addr().map_err(unusable)?,
+            instance: Uuid::new_v4(),
+            started: Instant::now(),
+            stopping: CancellationToken::new(),
+            asked_to_stop: CancellationToken::new(),
+        });
+        let note = axum::middleware::from_fn_with_state(core.clone(), http::note);
+        let router = grpc::router(&core).merge(http::router(core.clone())).layer(note);
+        let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
+        Ok(Node { core, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.core.address
+    }
+
+    /// Waits until somebody asks over the wire that the node stops.
+    pub async fn asked_to_stop(&self) {
+        self.core.asked_to_stop.cancelled().await;
+    }
+
+    /// Takes no more calls, ends subscriptions, and lets everything else that is open come to its end, for as long as
+    /// [`Limits::drain_patience`](crate::Limits::drain_patience) allows. The store stays open.
+    pub async fn stop(mut self) {
+        self.core.stopping.cancel();
+        if let Err(error) = (&mut self.serving).await {
+            tracing::error!(%error, "the node did not stop in order");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.core.stopping.cancel();
+        self.serving.abort();
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Nobody would have to say who he is. Choose one of what the message offers.
+    #[error(
+        "{address} can be reached from elsewhere, and without TLS everybody there could read and write: give a \
+         certificate, listen on 127.0.0.1, or accept it with --insecure"
+    )]
+    Exposed {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}

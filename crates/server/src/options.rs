@@ -1,0 +1,44 @@
+//! How a node is to listen.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use crate::Limits;
+
+/// The port on which clients look for a node.
+pub const DEFAULT_PORT: u16 = 2113;
+
+/// How a node is to listen.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address. Port 0 takes any that is free. Default: `127.0.0.1:2113`.
+    pub listen: SocketAddr,
+    /// The certificate and its key. Absent means no TLS.
+    pub tls: Option<TlsFiles>,
+    /// Serves everybody who can connect, without asking who it is, on any address. Default: no.
+    pub insecure: bool,
+    /// What the node bounds.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
+            tls: None,
+            insecure: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The files that TLS needs, in PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate, and those that vouch for it, in order.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+}
