@@ -26,7 +26,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not fou
 
 const GLOBAL: &str = "Options of every command";
 
-const STORE: &str = "The store, `memory:` or `file:PATH` [env: ENGINE_STORE] [default: file:./engine-data]";
+const STORE: &str = "The store, `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE?schema=NAME` \
+                     [env: ENGINE_STORE] [default: file:./engine-data]";
 
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
@@ -121,6 +122,10 @@ pub(crate) enum Command {
     Handlers(Handlers),
     /// List read models, or build one anew
     Projections(Projections),
+    /// List the processes that share the store, and what each of them works on
+    Nodes,
+    /// Look after the store itself
+    Store(Store),
     /// Check that everything in the store is whole
     Verify,
     /// Write all events to a file, one line of JSON each
@@ -215,6 +220,20 @@ pub(crate) struct Streams {
     /// Only streams whose name begins like this; with `$`, streams of the system too
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
+}
+
+/// The arguments of `store`.
+#[derive(Debug, Args)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+/// What can be done with a store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Bring the schema of a store in PostgreSQL to the version of this program
+    Migrate,
 }
 
 /// The arguments of `export`.

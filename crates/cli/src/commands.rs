@@ -5,12 +5,14 @@ mod handlers;
 mod help;
 mod import;
 mod map;
+mod nodes;
 mod progress;
 mod projections;
 mod query;
 mod read;
 mod send;
 mod show;
+mod store;
 mod streams;
 mod verify;
 
@@ -28,6 +30,8 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Streams(streams) => streams::run(streams, world, output).await,
         Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
         Command::Projections(projections) => projections::run(projections, world, output).await,
+        Command::Nodes => nodes::run(world, output).await,
+        Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,

@@ -15,7 +15,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use engine::{
     JsonEvent, JsonReceipt, Position, Revision, StreamName,
-    listen::{HandlerReport, ParkedSequence, ResetPreview},
+    listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
     store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
@@ -56,6 +56,10 @@ pub(crate) enum Answer<'a> {
     Projections(&'a [ProjectionReport]),
     /// A read model was built anew.
     Rebuilt { report: &'a ProjectionReport, events: u64 },
+    /// The processes that share the store.
+    Nodes(&'a [NodeReport]),
+    /// The schema of the store was brought from one version to another.
+    Migrated { from: i64, to: i64 },
     /// The store was checked.
     Verified(&'a VerifyReport),
     /// Events were written to a file, behind those that were there.

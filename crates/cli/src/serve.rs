@@ -26,7 +26,7 @@ pub(crate) async fn run(
         let tls = options.tls.is_some();
         let node = Node::start(store, apps, options).await.map_err(Failure::from)?;
         let (address, store) = (node.address(), world.url());
-        output.answer(&Answer::Serving { address, tls, store })?;
+        output.answer(&Answer::Serving { address, tls, store: &store })?;
         output.flush()?;
         tokio::select! {
             _ = signals.next() => {}

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, panic::AssertUnwindSafe, sync::Arc};
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use engine::stores::Stay;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -40,7 +41,8 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
     let app = apps.choose(line.globals.app.as_deref())?.clone();
     #[cfg(feature = "serve")]
     let runs_the_app = line.globals.app.is_some();
-    let world = Arc::new(World::new(app, store_url(line.globals.store)?));
+    let stay = if matches!(line.command, Some(ShellCommand::Shared(_))) { Stay::Brief } else { Stay::Long };
+    let world = Arc::new(World::new(app, store_url(line.globals.store)?, stay));
     let runtime = start_runtime()?;
     let exit = match line.command {
         Some(ShellCommand::Shared(command)) => {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use engine::{
     App, Bus,
-    runtime::{Environment, map::Map},
+    runtime::map::Map,
     store::{EventStore, VerifyProgress, VerifyReport},
+    stores::Stay,
 };
 use tokio::{sync::OnceCell, task::JoinSet};
 
@@ -18,13 +19,14 @@ pub(crate) struct World {
     app: App,
     map: Map,
     url: String,
+    stay: Stay,
     store: OnceCell<Arc<dyn EventStore>>,
     bus: OnceCell<Bus>,
 }
 
 impl World {
-    pub(crate) fn new(app: App, url: String) -> Self {
-        World { map: app.map(), app, url, store: OnceCell::new(), bus: OnceCell::new() }
+    pub(crate) fn new(app: App, url: String, stay: Stay) -> Self {
+        World { map: app.map(), app, url, stay, store: OnceCell::new(), bus: OnceCell::new() }
     }
 
     /// What is registered.
@@ -37,17 +39,23 @@ impl World {
         Ok(self.app.check()?)
     }
 
-    /// The name of the store.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    /// The name of the store, as it may be shown.
+    pub(crate) fn url(&self) -> String {
+        engine::stores::shown(&self.url)
+    }
+
+    /// Brings the store to the version of this program.
+    pub(crate) async fn migrate(&self) -> Result<Option<(i64, i64)>, Failure> {
+        Ok(engine::stores::migrate(&self.url).await?)
     }
 
     /// Refuses a store that is not there yet: commands that only read do not make one of a mistyped name.
-    pub(crate) fn expect_store(&self) -> Result<(), Failure> {
-        if self.store.initialized() || engine::stores::exists(&self.url)? {
+    pub(crate) async fn expect_store(&self) -> Result<(), Failure> {
+        if self.store.initialized() || engine::stores::exists(&self.url).await? {
             return Ok(());
         }
-        let place = self.url.strip_prefix("file:").unwrap_or(&self.url);
+        let shown = self.url();
+        let place = shown.strip_prefix("file:").unwrap_or(&shown);
         let message = format!(
             "there is no store at `{place}`: name another with --store, or make this one with `send`"
         );
@@ -63,8 +71,7 @@ impl World {
     pub(crate) async fn bus(&self) -> Result<&Bus, Failure> {
         let store = self.store().await?;
         let start = async || {
-            let read_models = engine::stores::read_models(&self.url)?;
-            let world = Environment { read_models, ..Environment::default() };
+            let world = engine::stores::environment(&self.url, self.stay)?;
             Ok(self.app.clone().start_in(store.clone(), world).await?)
         };
         self.bus.get_or_try_init(start).await

@@ -47,6 +47,7 @@ pub use engine_runtime::{
     App, Body, Bus, Consistency, Dispatch, Halt, IdGenerator, JsonEvent, JsonReceipt, JsonSendError,
     LoadError, Middleware, Receipt, RuntimeOptions, SendError, SendOptions, StartError, StateAt,
     listen::{self, Delivered},
+    processes::{self, ProcessOptions},
     read_models::{
         self, Answer, AnswerError, Beside, Listing, Projection, ProjectionOptions, QueryConsistency,
         QueryError, QueryOptions, RowKey, Rows,
@@ -56,8 +57,10 @@ pub use engine_store as store;
 pub use engine_store::EventStore;
 pub use engine_types::{
     Aggregate, Category, CausationId, Command, CommandId, CorrelationId, CurrentRevision, Decide, Event,
-    ExpectedRevision, Metadata, Multi, Position, Query, RawEvent, Revision, StreamName, Upcasters, aggregate,
-    command, event, metadata, stream, upcast,
+    ExpectedRevision, Heard, Metadata, Multi, Position, ProcessManager, Query, RawEvent, Reaction, Rejected,
+    Revision, Route, StreamName, Timestamp, Upcasters, aggregate, command, event, metadata,
+    process_manager::{self, Machine, Outgoing, Timer},
+    state_machine, stream, upcast,
 };
 
 /// Tests of pure code as sentences.
@@ -73,8 +76,9 @@ pub use engine_types::__private;
 /// What a domain needs, in one `use`.
 pub mod prelude {
     pub use crate::{
-        Aggregate, App, Bus, Command, CommandId, Decide, Event, ExpectedRevision, Multi, Revision, SendError,
-        Upcasters,
+        Aggregate, App, Bus, Command, CommandId, Decide, Event, ExpectedRevision, Heard, Machine, Multi,
+        Outgoing, ProcessManager, ProcessOptions, Reaction, Rejected, Revision, Route, SendError, Timer,
+        Upcasters, state_machine,
     };
     pub use engine_types::__private::serde::{Deserialize, Serialize};
 }

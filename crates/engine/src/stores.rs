@@ -1,32 +1,51 @@
 //! From configuration to a store and its read models: the one file that names them all.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+mod names;
 
-use engine_runtime::{App, Bus, Environment, StartError, read_models::ReadModels};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use engine_runtime::{
+    App, Bus, Environment, StartError,
+    listen::ownership::{Leases, Ownership, SoleOwner},
+    read_models::ReadModels,
+};
 use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+
+pub use names::shown;
+use names::{node_name, without_lease};
 
 /// Where events are kept when nothing is said.
 pub const DEFAULT_STORE: &str = "file:./engine-data";
 
-/// A store, named: `memory:` or `file:PATH`.
+/// How long a process that shares a store may be silent before others take over its work, unless the URL says
+/// something else (`?lease=`).
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(10);
+
+/// A store, named: `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE?schema=NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// In the memory of this process.
     Memory,
     /// In a folder of this machine.
     File(PathBuf),
+    /// In a schema of PostgreSQL, with the length of leases.
+    Postgres(String, Duration),
 }
 
 impl FromStr for StoreUrl {
     type Err = OpenError;
 
     fn from_str(url: &str) -> Result<Self, OpenError> {
-        let fault = |fault: &str| OpenError::Url { url: url.to_owned(), fault: fault.to_owned() };
+        let fault = |fault: &str| OpenError::Url { url: shown(url), fault: fault.to_owned() };
         match url.split_once(':') {
             Some(("memory", "")) => Ok(StoreUrl::Memory),
             Some(("memory", _)) => Err(fault("nothing may follow `memory:`")),
             Some(("file", "")) => Err(fault("a path must follow `file:`")),
             Some(("file", path)) => Ok(StoreUrl::File(path.strip_prefix("//").unwrap_or(path).into())),
+            Some(("postgres" | "postgresql", _)) => {
+                let (url, lease) = without_lease(url).map_err(|wrong| fault(&wrong))?;
+                Ok(StoreUrl::Postgres(url, lease))
+            }
             Some((scheme, _)) => Err(fault(&format!("this build has no store for `{scheme}:`"))),
             None => Err(fault("a store is named by a URL")),
         }
@@ -38,6 +57,7 @@ impl fmt::Display for StoreUrl {
         match self {
             StoreUrl::Memory => formatter.write_str("memory:"),
             StoreUrl::File(path) => write!(formatter, "file:{}", path.display()),
+            StoreUrl::Postgres(url, _) => formatter.write_str(&shown(url)),
         }
     }
 }
@@ -47,7 +67,7 @@ impl fmt::Display for StoreUrl {
 #[non_exhaustive]
 pub enum OpenError {
     /// The name is not one of a store. Mend it.
-    #[error("store `{url}`: {fault}; use `memory:` or `file:PATH`")]
+    #[error("store `{url}`: {fault}; use `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE`")]
     Url {
         /// The name.
         url: String,
@@ -58,6 +78,10 @@ pub enum OpenError {
     #[cfg(feature = "file")]
     #[error(transparent)]
     File(#[from] engine_log::OpenError),
+    /// The schema cannot be used. The message says what to do.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] engine_postgres::OpenError),
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -75,6 +99,13 @@ impl OpenError {
                 engine_log::OpenError::Corrupt { .. } => "corrupt",
                 _ => "cannot_open",
             },
+            #[cfg(feature = "postgres")]
+            OpenError::Postgres(error) => match error {
+                engine_postgres::OpenError::Url { .. } => "usage",
+                engine_postgres::OpenError::WrongVersion { .. } => "wrong_version",
+                engine_postgres::OpenError::Unreachable { .. } => "unavailable",
+                _ => "cannot_open",
+            },
             OpenError::Read(ReadError::Corrupt(_)) => "corrupt",
             OpenError::Read(_) => "unavailable",
         }
@@ -85,8 +116,8 @@ impl OpenError {
 /// nothing. Changes nothing.
 ///
 /// # Errors
-/// [`OpenError::Url`].
-pub fn exists(url: &str) -> Result<bool, OpenError> {
+/// [`OpenError::Url`], and where it takes a server, what keeps it from being asked.
+pub async fn exists(url: &str) -> Result<bool, OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(true),
         StoreUrl::File(path) => match std::fs::read_dir(path) {
@@ -95,6 +126,10 @@ pub fn exists(url: &str) -> Result<bool, OpenError> {
             // Whatever else keeps it from being read is for `open` to tell.
             Err(error) => Ok(error.kind() != std::io::ErrorKind::NotFound),
         },
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => Ok(engine_postgres::PostgresStore::exists(&url).await?),
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(..) => Err(left_out(url, "postgres")),
     }
 }
 
@@ -111,8 +146,58 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
             Ok(Arc::new(blocking(opening).await??))
         }
         #[cfg(not(feature = "file"))]
-        StoreUrl::File(_) => Err(no_files(url)),
+        StoreUrl::File(_) => Err(left_out(url, "file")),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => {
+            let options = engine_postgres::PostgresOptions::default();
+            Ok(Arc::new(engine_postgres::PostgresStore::open(&url, options).await?))
+        }
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(..) => Err(left_out(url, "postgres")),
     }
+}
+
+/// Brings what holds the store to the version of this program, where that is not done by opening it: the schema of
+/// `postgres:`. Answers what there was before and what there is now; none where there is nothing to be done.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate(url: &str) -> Result<Option<(i64, i64)>, OpenError> {
+    match url.parse()? {
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => {
+            let done = engine_postgres::migrate(&url).await?;
+            Ok(Some((done.from, done.to)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How long a process is to work on a store, which matters to others that share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stay {
+    /// Until it is told to end: it takes its share of the work at once.
+    #[default]
+    Long,
+    /// For one command: it works only where nobody else does.
+    Brief,
+}
+
+/// The world that an application runs in over the store of this name: its read models where they belong, and, where
+/// several processes may share the store, the work divided among them.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
+    let read_models = read_models(url)?;
+    let ownership: Arc<dyn Ownership> = match url.parse()? {
+        StoreUrl::Postgres(_, lease) => {
+            let patience = if stay == Stay::Brief { lease } else { Duration::ZERO };
+            Arc::new(Leases::new(node_name(), lease).patient(patience))
+        }
+        StoreUrl::Memory | StoreUrl::File(_) => Arc::new(SoleOwner),
+    };
+    Ok(Environment { read_models, ownership, ..Environment::default() })
 }
 
 /// Where the read models of the store of this name are kept: those of `file:PATH` in SQLite in
@@ -137,8 +222,7 @@ pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
 /// What keeps the store from being opened, and what keeps the application from being started.
 pub async fn start(app: App, url: &str) -> Result<Bus, RunError> {
     let store = open(url).await?;
-    let world = Environment { read_models: read_models(url)?, ..Environment::default() };
-    Ok(app.start_in(store, world).await?)
+    Ok(app.start_in(store, environment(url, Stay::Long)?).await?)
 }
 
 /// Why an application does not run.
@@ -168,13 +252,21 @@ pub async fn verify(
             Ok(blocking(checking).await??)
         }
         #[cfg(not(feature = "file"))]
-        StoreUrl::File(_) => Err(no_files(url)),
+        StoreUrl::File(_) => Err(left_out(url, "file")),
+        // What the server does for its own files is its own affair: this reads everything.
+        StoreUrl::Postgres(..) => {
+            let store = open(url).await?;
+            let report = store.verify(&progress).await?;
+            // Nothing was written that could be lost.
+            let _ = store.close().await;
+            Ok(report)
+        }
     }
 }
 
-#[cfg(not(feature = "file"))]
-fn no_files(url: &str) -> OpenError {
-    OpenError::Url { url: url.to_owned(), fault: "this build has no store for `file:`".to_owned() }
+#[cfg(not(all(feature = "file", feature = "postgres")))]
+fn left_out(url: &str, scheme: &str) -> OpenError {
+    OpenError::Url { url: shown(url), fault: format!("this build has no store for `{scheme}:`") }
 }
 
 #[cfg(feature = "file")]

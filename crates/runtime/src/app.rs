@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, collections::BTreeMap, fmt, sync::Arc};
 
-use engine_types::{Aggregate, Category, Command, Decide, Query};
+use engine_types::{Aggregate, Category, Command, Decide, ProcessManager, Query};
 
 use crate::{
     Middleware,
@@ -12,6 +12,7 @@ use crate::{
         Registration,
     },
     options::RuntimeOptions,
+    processes::{ProcessEntry, ProcessOf, ProcessOptions},
     read_models::{
         Answer, Projection, ProjectionEntry, ProjectionOf, ProjectionOptions, QueryEntry, QueryOf,
     },
@@ -46,6 +47,7 @@ pub struct App {
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) handlers: Vec<Arc<dyn Registered>>,
     pub(crate) projections: Vec<Arc<dyn ProjectionEntry>>,
+    pub(crate) processes: Vec<Arc<dyn ProcessEntry>>,
     pub(crate) queries: BTreeMap<&'static str, Arc<dyn QueryEntry>>,
     pub(crate) errors: ErrorPolicy,
     pub(crate) options: RuntimeOptions,
@@ -62,6 +64,7 @@ impl App {
             middleware: Vec::new(),
             handlers: Vec::new(),
             projections: Vec::new(),
+            processes: Vec::new(),
             queries: BTreeMap::new(),
             errors: ErrorPolicy::default(),
             options: RuntimeOptions::default(),
@@ -136,6 +139,24 @@ impl App {
         self
     }
 
+    /// Adds a process manager.
+    #[must_use]
+    pub fn process<P: ProcessManager>(mut self, options: ProcessOptions) -> Self {
+        const {
+            assert!(
+                Category::is_valid(P::NAME),
+                "a process manager's NAME must not be empty, begin with `$`, or hold `-`, white space or / \\ ? # %"
+            );
+        }
+        let process = ProcessOf::<P>::new(options);
+        if let Some(fault) = process.fault() {
+            self.faults.push(format!("process manager `{}`: {fault}", P::NAME));
+        }
+        self.check_listener_name(P::NAME);
+        self.processes.push(Arc::new(process));
+        self
+    }
+
     /// Adds a query, which a projection answers that is added too.
     #[must_use]
     pub fn query<Q>(mut self) -> Self
@@ -170,9 +191,11 @@ impl App {
                 .push(format!("a handler is named `{name}`: use 1 to 128 letters, digits, `-`, `_` and `.`"));
         }
         let taken = self.handlers.iter().any(|other| other.name() == name)
-            || self.projections.iter().any(|other| other.name() == name);
+            || self.projections.iter().any(|other| other.name() == name)
+            || self.processes.iter().any(|other| other.name() == name);
         if taken {
-            self.faults.push(format!("two handlers are named `{name}`: their checkpoints would be the same"));
+            self.faults
+                .push(format!("two listeners are named `{name}`: their checkpoints would be the same"));
         }
     }
 

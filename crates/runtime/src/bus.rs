@@ -13,10 +13,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     App, IdGenerator, JsonEvent, JsonReceipt, SendCommand, SendError, SendOptions,
     container::Container,
-    erased::{AnyContainer, Body, CommandEntry, JsonSendError},
+    erased::{AnyContainer, Body, CommandEntry, JsonSendError, Refusal},
     listen::Handlers,
     map::Map,
     options::RuntimeOptions,
+    processes::Processes,
     read_models::Projections,
     send_error::LoadError,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) by_command: HashMap<TypeId, Arc<dyn AnyContainer>, FixedState>,
     pub(crate) handlers: Handlers,
     pub(crate) projections: Projections,
+    pub(crate) processes: Processes,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }
@@ -105,6 +107,17 @@ impl Bus {
         self.entry(name)?.send(self, body, options).await
     }
 
+    /// Sends a command that is known only by its name, from a sender that does not look at the receipt.
+    pub(crate) async fn send_json(
+        &self,
+        name: &str,
+        body: &str,
+        options: SendOptions,
+    ) -> Result<(), SendError<Refusal>> {
+        let entry = self.inner.app.commands.get(name).ok_or_else(|| self.unknown_command(name))?;
+        entry.dispatch(self, body, options).await
+    }
+
     /// Decides a command that is known only by its name against the present state, and stores nothing.
     ///
     /// # Errors
@@ -159,6 +172,11 @@ impl Bus {
     /// The read models: how they are doing, and building them anew.
     pub fn projections(&self) -> &Projections {
         &self.inner.projections
+    }
+
+    /// The process managers: their instances, and telling them what to do.
+    pub fn processes(&self) -> &Processes {
+        &self.inner.processes
     }
 
     /// The store below.

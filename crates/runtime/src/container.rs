@@ -17,7 +17,7 @@ mod snapshot;
 
 pub(crate) use recent::events_of;
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use engine_store::EventStore;
 use engine_types::{
@@ -35,6 +35,7 @@ use crate::{
     Receipt, SendError, SendOptions,
     cache::{Cache, Kept},
     options::RuntimeOptions,
+    panics::guarded,
     send_error::LoadError,
 };
 use append::Stored;
@@ -249,10 +250,4 @@ fn accepts(expected: ExpectedRevision, actual: CurrentRevision) -> bool {
         ExpectedRevision::StreamExists => actual != CurrentRevision::NoStream,
         ExpectedRevision::Exact(revision) => actual == CurrentRevision::At(revision),
     }
-}
-
-/// Runs code of the domain; a panic becomes a message.
-fn guarded<T>(what: &str, run: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(run))
-        .map_err(|panic| format!("`{what}` panicked: {}", crate::panics::message(&*panic)))
 }

@@ -50,6 +50,25 @@ pub(crate) trait CommandEntry: Send + Sync {
         body: Body,
         options: SendOptions,
     ) -> Result<Vec<JsonEvent>, JsonSendError>;
+    /// Sends a command whose sender does not look at the receipt.
+    async fn dispatch(&self, bus: &Bus, body: &str, options: SendOptions) -> Result<(), SendError<Refusal>>;
+}
+
+/// A domain's refusal as text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refusal {
+    /// The name of the rejection's variant, or of its type.
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    fn of(rejection: impl std::error::Error) -> Self {
+        let shown = format!("{rejection:?}");
+        let end = shown.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(shown.len());
+        Refusal { code: shown[..end].to_owned(), message: rejection.to_string() }
+    }
 }
 
 pub(crate) struct CommandOf<C>(PhantomData<fn() -> C>);
@@ -109,6 +128,24 @@ where
         let events =
             bus.dry_run(&command, options).await.map_err(|error| error.map_rejection(BoxError::from))?;
         events.iter().map(|event| JsonEvent::of(event).map_err(unwritable)).collect()
+    }
+
+    async fn dispatch(
+        &self,
+        bus: &Bus,
+        body: &str,
+        mut options: SendOptions,
+    ) -> Result<(), SendError<Refusal>> {
+        let command = match serde_json::from_str::<C>(body) {
+            Ok(command) => command,
+            // Read again, slower, to name the field at fault.
+            Err(fault) => {
+                let value =
+                    serde_json::from_str(body).map_err(|_| InvalidCommand::body(fault.to_string()))?;
+                Self::read(Body::Json(value))?
+            }
+        };
+        bus.send(&command, &mut options).await.map(drop).map_err(|error| error.map_rejection(Refusal::of))
     }
 }
 

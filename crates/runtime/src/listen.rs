@@ -34,7 +34,7 @@ pub(crate) use registered::{Registered, Registration, both};
 
 tokio::task_local! {
     /// The handler on whose behalf a task runs.
-    static HANDLING: String;
+    pub(crate) static HANDLING: String;
 }
 
 /// The handler on whose behalf the present task runs, if it is one.

@@ -1,6 +1,7 @@
 //! The map: what is registered, as data, as text and as a Mermaid diagram.
 
 mod handlers;
+mod processes;
 
 use std::fmt::{self, Write};
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use crate::App;
 
 pub use handlers::HandlerDescription;
+pub use processes::ProcessDescription;
 
 /// What is registered in an application.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -22,6 +24,8 @@ pub struct Map {
     pub handlers: Vec<HandlerDescription>,
     /// The read models, in the order in which they were added.
     pub projections: Vec<ProjectionDescription>,
+    /// The process managers, in the order in which they were added.
+    pub processes: Vec<ProcessDescription>,
 }
 
 /// An aggregate, the commands that it answers, and the events that it emits.
@@ -96,6 +100,7 @@ impl App {
             aggregates: aggregates.collect(),
             handlers: self.handlers.iter().map(|handler| HandlerDescription::of(&**handler)).collect(),
             projections: projections.collect(),
+            processes: self.processes.iter().map(|process| process.describe()).collect(),
         }
     }
 }
@@ -115,12 +120,13 @@ impl Map {
             .flat_map(|projection| projection.queries.iter().map(move |query| (projection.name, query)))
     }
 
-    /// The names of everything that listens: event handlers and read models.
+    /// The names of everything that listens: event handlers, read models and process managers.
     pub fn listeners(&self) -> impl Iterator<Item = &str> {
         self.handlers
             .iter()
             .map(|handler| handler.name.as_str())
             .chain(self.projections.iter().map(|it| it.name))
+            .chain(self.processes.iter().map(|it| it.name))
     }
 
     /// The map as a Mermaid flowchart: commands into aggregates, events out of them and into handlers and read
@@ -150,6 +156,7 @@ impl Map {
                 let _ = writeln!(text, "  p{place} --> p{place}q{index}([{}])", quoted(query.name));
             }
         }
+        self.draw_processes(&mut text);
         text
     }
 
@@ -210,6 +217,9 @@ impl fmt::Display for Map {
             for event in &projection.events {
                 writeln!(formatter, "  hears    {event}")?;
             }
+        }
+        for process in &self.processes {
+            write!(formatter, "\n{process}")?;
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use engine_types::{CausationId, CommandId, CorrelationId, ExpectedRevision};
+use engine_types::{CausationId, CommandId, CorrelationId, ExpectedRevision, StreamName};
 use serde_json::{Map, Value};
+
+pub use engine_types::Consistency;
 
 /// The bounds of a runtime. Every one has a default that suits most.
 #[derive(Debug, Clone)]
@@ -42,19 +44,6 @@ impl Default for RuntimeOptions {
     }
 }
 
-/// When a command counts as done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Consistency {
-    /// When its events are stored.
-    #[default]
-    Eventual,
-    /// When every event handler that is registered as strong, and can see them, has handled them too. Where
-    /// there is none, this is the same as [`Consistency::Eventual`].
-    Strong,
-    /// When these handlers, as far as they can see them, have handled them too.
-    Handlers(Vec<String>),
-}
-
 /// What can be chosen for one command. The default chooses nothing.
 #[derive(Debug, Clone, Default)]
 pub struct SendOptions {
@@ -73,6 +62,9 @@ pub struct SendOptions {
     pub consistency: Consistency,
     /// How long it may take. Default: [`RuntimeOptions::command_timeout`].
     pub timeout: Option<Duration>,
+    /// The process-manager instance that sends the command, as the name of its stream: the command's events carry
+    /// it, so that they find their way back.
+    pub process: Option<StreamName>,
     /// Whether the receipt holds the state after the events.
     pub return_state: bool,
 }

@@ -20,6 +20,7 @@ use crate::{
         ownership::{Ownership, SoleOwner},
     },
     options::RuntimeOptions,
+    processes::{self, Door, Processes},
     read_models::{Projections, ReadModels},
 };
 
@@ -106,15 +107,33 @@ impl App {
             listeners.push(at_work.handler);
             projections.insert(projection.name(), at_work.projection);
         }
+        let door = Door::closed();
+        let mut managers = BTreeMap::new();
+        for process in &self.processes {
+            let site = processes::Site {
+                store: store.clone(),
+                clock: clock.clone(),
+                door: door.clone(),
+                options: options.clone(),
+            };
+            let at_work = process.at_work(site);
+            listeners.push(at_work.listener);
+            managers.insert(process.name(), at_work.manager);
+        }
         let start = listen::Start {
             store: &store,
             clock: &clock,
             ownership: &ownership,
             policy: &self.errors,
-            owner: if self.handlers.is_empty() { uuid::Uuid::nil() } else { ids.next() },
+            owner: if self.handlers.is_empty() && self.processes.is_empty() {
+                uuid::Uuid::nil()
+            } else {
+                ids.next()
+            },
         };
         let handlers = Handlers::start(&listeners, &start);
         let projections = Projections::new(handlers.clone(), projections);
+        let processes = Processes::new(store.clone(), handlers.clone(), managers);
         let inner = Arc::new(Inner {
             app: self,
             store,
@@ -124,8 +143,10 @@ impl App {
             by_command,
             handlers,
             projections,
+            processes,
             background,
         });
+        door.open(Arc::downgrade(&inner));
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
     }
@@ -174,6 +195,15 @@ impl App {
                 ));
             }
         }
+        for process in &self.processes {
+            let name = process.name();
+            if self.aggregates.contains_key(name) {
+                faults.push(format!(
+                    "process manager `{name}`: an aggregate has the same category, so that their streams would be the \
+                     same; choose another NAME"
+                ));
+            }
+        }
         for (name, query) in &self.queries {
             let (projection, its_type) = query.projection();
             if !self.projections.iter().any(|known| known.type_id() == its_type) {
@@ -198,6 +228,7 @@ impl App {
             .iter()
             .filter_map(|used| used.category.as_deref())
             .filter(|category| !category.starts_with('$') && !self.aggregates.contains_key(category))
+            .filter(|category| !self.processes.iter().any(|process| process.name() == *category))
             .collect();
         if !foreign.is_empty() {
             tracing::warn!(app = self.name, categories = ?foreign, "the store has events of categories that the application does not know");
@@ -221,6 +252,7 @@ fn drop_idle_instances(inner: &Arc<Inner>, idle_after: Duration) {
             for container in inner.containers.values() {
                 container.drop_idle();
             }
+            inner.processes.drop_idle();
         }
     });
 }

@@ -46,23 +46,29 @@
 
 pub mod aggregate;
 pub mod command;
+mod consistency;
 mod derived;
 pub mod event;
 pub mod form;
 pub mod metadata;
 pub mod multi;
+pub mod process_manager;
 pub mod query;
 pub mod stream;
 pub mod testing;
+mod time;
 pub mod upcast;
 
 pub use aggregate::{Aggregate, Decide};
 pub use command::Command;
+pub use consistency::Consistency;
 pub use event::Event;
 pub use metadata::{CausationId, CommandId, CorrelationId, EventMetadata, Metadata};
 pub use multi::Multi;
+pub use process_manager::{Heard, ProcessManager, Reaction, Rejected, Route};
 pub use query::Query;
 pub use stream::{Category, CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
+pub use time::Timestamp;
 pub use upcast::{RawEvent, Upcasters};
 
 /// What the derive macros name. Not part of the public API.

@@ -17,6 +17,9 @@ pub const CORRELATION_ID: &str = "$correlationId";
 pub const CAUSATION_ID: &str = "$causationId";
 /// The key under which the cause of the *command* is stored, where it has one: usually an event's id.
 pub const COMMAND_CAUSATION_ID: &str = "$commandCausationId";
+/// The key under which the process-manager instance is stored that sent the event's command, where one did: the
+/// name of its stream.
+pub const PROCESS: &str = "$process";
 /// The key under which the version of the event's form is stored; absent means 1.
 pub const SCHEMA_VERSION: &str = "$schemaVersion";
 
@@ -38,6 +41,16 @@ impl CommandId {
         hasher.write(&(index as u64).to_be_bytes());
         hasher.write(stream.as_bytes());
         uuid::Builder::from_custom_bytes(hasher.finish128().as_bytes()).into_uuid()
+    }
+}
+
+impl CommandId {
+    /// The id of the `index`-th command that a process-manager instance, named by its stream, sends because of
+    /// `cause`: an event that it has heard, or a command of its own that was refused.
+    ///
+    /// Derived as [`CommandId::event_id`] is, so that a command that is sent again is known again.
+    pub fn derived(process: &str, cause: Uuid, index: usize) -> Self {
+        CommandId(CommandId(cause).event_id(process, index))
     }
 }
 
@@ -120,6 +133,14 @@ pub struct Metadata {
         deserialize_with = "lenient"
     )]
     pub command_causation_id: Option<CausationId>,
+    /// The process-manager instance that sent the event's command, where one did: the name of its stream.
+    #[serde(
+        rename = "$process",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient"
+    )]
+    pub process: Option<String>,
     /// The version of the event's form; absent means 1.
     #[serde(rename = "$schemaVersion", default, skip_serializing_if = "Option::is_none")]
     pub schema_version: Option<u32>,

@@ -2,12 +2,14 @@
 //!
 //! Nothing is mocked and nothing is stored: the functions under test need nothing but their arguments.
 
+mod process;
 mod pure;
 
 use std::fmt::Debug;
 
 use crate::{Aggregate, Command, Decide, Event, aggregate::fold, command::from_json, event::Decoder};
 
+pub use process::{GivenProcess, ProcessAfter, Reacted, given_process};
 pub use pure::assert_pure;
 
 /// Begins a test: these events have happened.

@@ -27,6 +27,7 @@ fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
         correlation_id: Some("chain".into()),
         causation_id: Some(Uuid::nil().into()),
         command_causation_id: Some("event".into()),
+        process: Some("transfers-t1".into()),
         schema_version: Some(2),
         user: object(json!({ "user": "ann", "nested": { "a": [1] } })),
     };
@@ -37,6 +38,7 @@ fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
             "$correlationId": "chain",
             "$causationId": "00000000-0000-0000-0000-000000000000",
             "$commandCausationId": "event",
+            "$process": "transfers-t1",
             "$schemaVersion": 2,
             "user": "ann",
             "nested": { "a": [1] },

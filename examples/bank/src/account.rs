@@ -7,7 +7,7 @@ mod rejection;
 use engine::{Aggregate, Decide};
 use serde::{Deserialize, Serialize};
 
-pub use commands::{CloseAccount, CreateAccount, DepositMoney, WithdrawMoney};
+pub use commands::{CloseAccount, CreateAccount, DepositMoney, RefundMoney, WithdrawMoney};
 pub use events::AccountEvent;
 pub use rejection::AccountRejection;
 
@@ -66,10 +66,16 @@ impl Decide<DepositMoney> for Account {
     fn decide(&self, command: &DepositMoney) -> Result<Vec<AccountEvent>, AccountRejection> {
         let DepositMoney { id, amount } = command;
         self.usable(id)?;
-        positive(*amount)?;
-        match self.balance.checked_add(*amount) {
-            Some(_) => Ok(vec![MoneyDeposited { amount: *amount }]),
-            None => Err(AccountRejection::TooMuchMoney { amount: *amount, balance: self.balance }),
+        self.take_in(*amount)
+    }
+}
+
+impl Decide<RefundMoney> for Account {
+    fn decide(&self, command: &RefundMoney) -> Result<Vec<AccountEvent>, AccountRejection> {
+        let RefundMoney { id, amount } = command;
+        match self.status {
+            Status::Missing => Err(AccountRejection::IsMissing { id: id.clone() }),
+            Status::Open | Status::Closed => self.take_in(*amount),
         }
     }
 }
@@ -95,6 +101,14 @@ impl Decide<CloseAccount> for Account {
 }
 
 impl Account {
+    fn take_in(&self, amount: u64) -> Result<Vec<AccountEvent>, AccountRejection> {
+        positive(amount)?;
+        match self.balance.checked_add(amount) {
+            Some(_) => Ok(vec![MoneyDeposited { amount }]),
+            None => Err(AccountRejection::TooMuchMoney { amount, balance: self.balance }),
+        }
+    }
+
     fn usable(&self, id: &str) -> Result<(), AccountRejection> {
         match self.status {
             Status::Missing => Err(AccountRejection::IsMissing { id: id.to_owned() }),

@@ -1,11 +1,16 @@
-//! The bank: accounts that take deposits and withdrawals. Pure functions only; the engine does the rest.
+//! The bank: accounts that take deposits and withdrawals, and transfers between them. Pure functions only; the
+//! engine does the rest.
 
 pub mod account;
 pub mod read_models;
+pub mod transfer;
+pub mod transfer_process;
 
-use account::{CloseAccount, CreateAccount, DepositMoney, WithdrawMoney};
-use engine::{App, ProjectionOptions};
+use account::{CloseAccount, CreateAccount, DepositMoney, RefundMoney, WithdrawMoney};
+use engine::{App, ProcessOptions, ProjectionOptions};
 use read_models::{Balances, StatementOf, Statements, TopBalances};
+use transfer::{CompleteMoneyTransfer, FailMoneyTransfer, TransferMoney};
+use transfer_process::TransferProcess;
 
 /// The bank, ready to be started over a store.
 pub fn app() -> App {
@@ -13,7 +18,12 @@ pub fn app() -> App {
         .command::<CreateAccount>()
         .command::<DepositMoney>()
         .command::<WithdrawMoney>()
+        .command::<RefundMoney>()
         .command::<CloseAccount>()
+        .command::<TransferMoney>()
+        .command::<CompleteMoneyTransfer>()
+        .command::<FailMoneyTransfer>()
+        .process::<TransferProcess>(ProcessOptions::default())
         .projection::<Balances>(ProjectionOptions::default())
         .query::<TopBalances>()
         .projection::<Statements>(ProjectionOptions::default())

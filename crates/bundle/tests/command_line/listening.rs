@@ -101,7 +101,7 @@ fn handlers_are_listed_paused_and_resumed_over_restarts() {
     let engine = with_accounts();
     let listed = |name: &str| {
         let (code, lines) = engine.json(&["handlers"]);
-        assert_eq!((code, lines.len()), (Some(0), 2), "{lines:?}");
+        assert_eq!((code, lines.len()), (Some(0), 3), "{lines:?}");
         lines.into_iter().find(|line| line["name"] == name).unwrap()
     };
     let report = listed("balances");
@@ -174,7 +174,8 @@ fn without_a_way_to_keep_them_read_models_say_so_and_all_else_works() {
     let (code, answer) = engine.answer(&["query", "balances"]);
     assert_eq!((code, &answer["error"]["kind"]), (Some(3), &json!("unavailable")), "{answer}");
     let (_, lines) = engine.json(&["handlers"]);
-    assert!(lines.iter().all(|line| line["state"] == "failing"), "{lines:?}");
+    let mut read_models = lines.iter().filter(|line| line["name"] != "transfers");
+    assert!(read_models.all(|line| line["state"] == "failing"), "{lines:?}");
 }
 
 #[test]

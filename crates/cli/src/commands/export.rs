@@ -22,7 +22,7 @@ use crate::{
 /// Writes the events to the file, or to stdout. An export that broke off is gone on with behind its last whole
 /// line.
 pub(super) async fn run(export: &Export, world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let store = &**world.store().await?;
     if export.file == Path::new("-") {
         write(store, None, &mut output.raw()).await?;

@@ -19,7 +19,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// Lists handlers, or does what is asked for.
 pub(super) async fn run(handlers: &Handlers, world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let bus = world.bus().await?;
     bus.handlers().settle(SETTLE).await;
     match &handlers.command {

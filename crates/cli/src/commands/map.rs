@@ -17,14 +17,14 @@ pub(super) fn run(map: &MapArgs, world: &World, output: &mut Output) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use engine::{App, RuntimeOptions};
+    use engine::{App, RuntimeOptions, stores::Stay};
 
     use super::*;
 
     #[test]
     fn an_application_that_contradicts_itself_has_no_map_but_a_fault() {
         let options = RuntimeOptions { load_page_events: 0, ..RuntimeOptions::default() };
-        let world = World::new(App::new("mine").options(options), "memory:".to_owned());
+        let world = World::new(App::new("mine").options(options), "memory:".to_owned(), Stay::Brief);
         let (mut output, printed) = Output::to_memory(true);
         let Err(Trouble::Failed(failure)) = run(&MapArgs { format: None }, &world, &mut output) else {
             panic!("it was shown")

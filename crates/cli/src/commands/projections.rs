@@ -19,7 +19,7 @@ pub(super) async fn run(
     world: &World,
     output: &mut Output,
 ) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let bus = world.bus().await?;
     match &projections.command {
         None => {

@@ -17,7 +17,7 @@ pub(super) async fn run(query: &Query, world: &World, output: &mut Output) -> Re
     let words = if described.is_some() { &query.body[..] } else { &[] };
     let body = args::query_body(&query.name, fields, words)?;
     if described.is_some() {
-        world.expect_store()?;
+        world.expect_store().await?;
     }
     let options = QueryOptions { consistency: consistency(query.consistency), timeout: query.timeout };
     let answer = world.bus().await?.query_by_name(&query.name, body, options).await?;

@@ -32,7 +32,7 @@ pub(super) async fn run(read: &Read, world: &World, output: &mut Output) -> Resu
             Failure::new("invalid", format!("stream `{name}`: {fault}")).of_field("stream")
         })?),
     };
-    world.expect_store()?;
+    world.expect_store().await?;
     let store = &**world.store().await?;
     match source {
         source if read.follow => follow(source, read, store, output).await?,
@@ -137,6 +137,7 @@ mod tests {
     use engine::{
         App, ExpectedRevision,
         store::{AppendRequest, NewEvent},
+        stores::Stay,
     };
 
     use super::*;
@@ -159,7 +160,7 @@ mod tests {
     }
 
     fn world() -> World {
-        World::new(App::new("empty"), "memory:".to_owned())
+        World::new(App::new("empty"), "memory:".to_owned(), Stay::Brief)
     }
 
     /// The revisions that are printed, in order.

@@ -11,7 +11,7 @@ use crate::{
 
 /// Shows one state.
 pub(super) async fn run(show: &Show, world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let bus = world.bus().await?;
     let found = bus.state_by_name(&show.category, &show.id, show.at.map(Revision)).await?;
     let stream = StreamName::of_instance(&show.category, &show.id).map_err(|fault| {

@@ -11,7 +11,7 @@ use crate::{
 
 /// Lists streams, page by page.
 pub(super) async fn run(streams: &Streams, world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let store = world.store().await?;
     let mut query = StreamQuery {
         prefix: streams.prefix.clone().unwrap_or_default(),

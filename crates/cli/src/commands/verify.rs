@@ -9,7 +9,7 @@ use crate::{
 
 /// Checks the store and lists each fault.
 pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Trouble> {
-    world.expect_store()?;
+    world.expect_store().await?;
     let bar = progress::bar("verifying");
     let shown = bar.clone();
     let checked = world

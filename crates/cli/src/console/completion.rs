@@ -212,6 +212,7 @@ mod tests {
             app: "bank".to_owned(),
             aggregates: vec![account],
             handlers: vec![mailer],
+            processes: Vec::new(),
             projections: vec![projection],
         })
     }

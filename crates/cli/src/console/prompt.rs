@@ -141,13 +141,13 @@ impl<'a> Prompt<'a> {
 
 #[cfg(test)]
 mod tests {
-    use engine::App;
+    use engine::{App, stores::Stay};
 
     use super::*;
 
     /// Reads a line at the prompt of an application without commands.
     fn parsed(line: &str) -> Result<Parsed, Failure> {
-        let world = World::new(App::new("empty"), "memory:".to_owned());
+        let world = World::new(App::new("empty"), "memory:".to_owned(), Stay::Brief);
         let (mut output, _) = Output::to_memory(false);
         Prompt::new(&world, &mut output, Signals::none()).parse(line)
     }

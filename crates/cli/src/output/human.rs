@@ -56,6 +56,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Done(done) => human_listening::write_done(out, done),
         Answer::Projections(reports) => human_listening::write_projections(out, reports),
         Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
+        Answer::Nodes(nodes) => human_listening::write_nodes(out, nodes),
+        Answer::Migrated { from, to } if from == to => writeln!(out, "the schema is of version {to} already"),
+        Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
+        Answer::Migrated { from, to } => writeln!(out, "the schema was migrated from version {from} to {to}"),
         Answer::Verified(report) => write_report(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())

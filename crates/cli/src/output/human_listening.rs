@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use engine::{
-    listen::{HandlerReport, HandlerState, ParkedSequence, ResetPreview},
+    listen::{HandlerReport, HandlerState, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
 };
 
@@ -133,4 +133,25 @@ pub(super) fn write_rebuilt(out: &mut impl Write, report: &ProjectionReport, eve
         counted(events, "event"),
         report.generation
     )
+}
+
+/// Writes the processes that share the store, as a table: one line for each handler that a node works on.
+pub(super) fn write_nodes(out: &mut impl Write, nodes: &[NodeReport]) -> io::Result<()> {
+    if nodes.is_empty() {
+        return writeln!(out, "{ASIDE}no process shares this store at the moment{ASIDE:#}");
+    }
+    let mut rows = Vec::new();
+    for node in nodes {
+        let named = |handler: &str, partitions: String| {
+            vec![node.name.clone(), node.state.word().to_owned(), handler.to_owned(), partitions]
+        };
+        for work in &node.work {
+            let partitions: Vec<_> = work.partitions.iter().map(usize::to_string).collect();
+            rows.push(named(&work.handler, format!("{} of {}", partitions.join(", "), work.of)));
+        }
+        if node.work.is_empty() {
+            rows.push(named("nothing", String::new()));
+        }
+    }
+    table::write(out, &["node", "state", "handler", "partitions"], &rows)
 }

@@ -105,6 +105,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             let (name, generation) = (report.name, report.generation);
             line(out, &json!({"ok": true, "projection": name, "generation": generation, "events": events}))
         }
+        Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
+        Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
         Answer::Verified(report) => line(out, &verified(report)),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))

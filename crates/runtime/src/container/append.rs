@@ -122,6 +122,7 @@ impl<A: Aggregate> Container<A> {
                 correlation_id: order.correlation_id,
                 command_id: order.command_id,
                 command_causation_id: order.options.causation_id.as_ref(),
+                process: order.options.process.as_ref().map(StreamName::as_str),
                 schema_version: event_type.version,
                 user: &order.options.metadata,
             };

@@ -26,6 +26,21 @@ pub(crate) trait Listener: Send + Sync + 'static {
     /// The sequence of an event. An event that cannot be read belongs to its stream.
     fn key(&self, event: &RecordedEvent) -> String;
 
+    /// The sequences of an event that may belong to several, or to none; absent where each belongs to the one of its
+    /// [`key`](Listener::key). In each the event is handled, retried and parked for itself.
+    fn keys(&self, event: &RecordedEvent) -> Option<Vec<String>> {
+        let _ = event;
+        None
+    }
+
+    /// Whether an event belongs to a sequence.
+    fn belongs(&self, event: &RecordedEvent, key: &str) -> bool {
+        match self.keys(event) {
+            None => self.key(event) == key,
+            Some(keys) => keys.iter().any(|other| other == key),
+        }
+    }
+
     /// Whether the event can be read, so that it has its own key.
     fn is_readable(&self, event: &RecordedEvent) -> bool {
         let _ = event;
@@ -85,10 +100,20 @@ pub(crate) trait Listener: Send + Sync + 'static {
     }
 }
 
+/// An event on its way to the worker of one of its sequences.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) event: RecordedEvent,
+    /// The sequence, where the event may belong to several.
+    pub(crate) key: Option<Box<str>>,
+}
+
 /// An event that is handed out.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     pub(crate) event: RecordedEvent,
+    /// The sequence for which it is handed out, where the event may belong to several.
+    pub(crate) key: Option<Box<str>>,
     /// How often it failed before.
     pub(crate) failures: u32,
 }

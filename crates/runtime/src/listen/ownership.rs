@@ -5,6 +5,7 @@
 
 mod leases;
 mod node;
+mod nodes;
 mod rendezvous;
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use engine_store::{EventStore, ReadError};
 use tokio::{sync::watch, time::Instant};
 
 pub use leases::Leases;
+pub use nodes::{NodeReport, NodeState, NodeWork, nodes};
 
 /// A handler that several processes may work on.
 #[derive(Debug, Clone)]

@@ -118,13 +118,44 @@ impl Progress {
 
     /// Notes that an event belongs to a partition; says whether it is to be handled here and new.
     pub(crate) fn hand_out(&self, partition: usize, position: Position) -> bool {
+        let mut is_new = false;
+        self.hand_out_to(|number| u32::from(number == partition), position, |_| is_new = true);
+        is_new
+    }
+
+    /// Notes that an event belongs to partitions, each as often as it is named; answers those where it is to be
+    /// handled here and new.
+    pub(crate) fn hand_out_to_all(&self, partitions: &[usize], position: Position) -> BTreeSet<usize> {
+        let mut new = BTreeSet::new();
+        let count = |number| partitions.iter().filter(|partition| **partition == number).count();
+        self.hand_out_to(
+            |number| u32::try_from(count(number)).unwrap_or(u32::MAX),
+            position,
+            |number| {
+                new.insert(number);
+            },
+        );
+        new
+    }
+
+    fn hand_out_to(
+        &self,
+        sequences: impl Fn(usize) -> u32,
+        position: Position,
+        mut note_new: impl FnMut(usize),
+    ) {
         let mut places = self.places.lock();
         let mut is_new = false;
         // Events come in order: the other partitions will get none up to here.
         for (number, place) in places.partitions.iter_mut().enumerate() {
-            match place {
-                Place::Here(tracker) if number == partition => is_new = tracker.hand_out(position),
-                place => place.pass_over(position),
+            match (place, sequences(number)) {
+                (place, 0) | (place @ Place::Elsewhere(_), _) => place.pass_over(position),
+                (Place::Here(tracker), sequences) => {
+                    if tracker.hand_out(position, sequences) {
+                        is_new = true;
+                        note_new(number);
+                    }
+                }
             }
         }
         drop(places);
@@ -132,7 +163,6 @@ impl Progress {
             // Nothing will be told as finished that could wake those who wait.
             self.wake();
         }
-        is_new
     }
 
     /// Notes that nothing more of interest stands up to here, for any partition.

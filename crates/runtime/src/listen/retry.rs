@@ -77,10 +77,10 @@ impl Retry {
     }
 
     /// Whether an event belongs to the sequence: the parked event does whatever its key is now.
-    fn concerns(&self, event: &RecordedEvent, key: impl FnOnce() -> String) -> bool {
+    fn concerns(&self, event: &RecordedEvent, listener: &impl Listener) -> bool {
         event.position == self.sequence.position
             || (self.sequence.unreadable && event.stream.as_str() == self.sequence.key)
-            || key() == self.sequence.key
+            || listener.belongs(event, &self.sequence.key)
     }
 }
 
@@ -171,7 +171,7 @@ impl<L: Listener> Worker<L> {
             if Some(event.position) > end {
                 return Ok(Paged::Through);
             }
-            if !retry.concerns(&event, || self.listener.key(&event)) {
+            if !retry.concerns(&event, &*self.listener) {
                 continue;
             }
             if self.check_stop().is_err() {
@@ -180,7 +180,8 @@ impl<L: Listener> Worker<L> {
             if retry.count > 0 && retry.order.scope == Scope::First {
                 return Ok(Paged::Enough(event));
             }
-            let attempt = Attempt { event, failures: 0 };
+            let key = Some(retry.sequence.key.as_str().into());
+            let attempt = Attempt { event, key, failures: 0 };
             if retry.order.handle
                 && let Err(failure) = self.hand_out_late(&attempt).await
                 && failure.error.wants != Some(Action::Skip)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use engine_store::{BoxError, Clock, EventStore, Filter, RecordedEvent};
+use engine_store::{BoxError, Clock, EventStore, Filter};
 use engine_types::Position;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Action, ErrorPolicy, Failure,
     handler::{BatchError, HandlerError},
-    listener::{Attempt, Listener},
+    listener::{Attempt, Delivery, Listener},
     options::HandlerOptions,
     ownership::Validity,
     progress::Progress,
@@ -62,7 +62,7 @@ pub(super) struct Worker<L> {
     pub(super) validity: Validity,
     /// Asks the worker to end after the event at hand.
     pub(super) stop: CancellationToken,
-    pub(super) queue: mpsc::Receiver<RecordedEvent>,
+    pub(super) queue: mpsc::Receiver<Delivery>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) reports: mpsc::UnboundedSender<Report>,
     pub(super) parked: BTreeMap<String, ParkedSequence>,
@@ -71,7 +71,7 @@ pub(super) struct Worker<L> {
     /// Parked keys whose count of waiting events has grown since it was stored.
     pub(super) uncounted: BTreeSet<String>,
     /// Events that were taken from the queue and not yet handled.
-    pub(super) batch: Vec<RecordedEvent>,
+    pub(super) batch: Vec<Delivery>,
     pub(super) retry: Option<Retry>,
     /// The last event that was taken from the queue.
     pub(super) last_taken: Option<Position>,
@@ -113,10 +113,11 @@ impl<L: Listener> Worker<L> {
     }
 
     /// Handles a batch to its end: every event is handled, skipped, parked, or waits behind a parked one.
-    async fn handle(&mut self, batch: Vec<RecordedEvent>) -> Result<(), Told> {
+    async fn handle(&mut self, batch: Vec<Delivery>) -> Result<(), Told> {
         let Some(last) = batch.last() else { return Ok(()) };
-        self.last_taken = Some(last.position);
-        let mut rest = batch.into_iter().map(|event| Attempt { event, failures: 0 }).collect();
+        self.last_taken = Some(last.event.position);
+        let mut rest =
+            batch.into_iter().map(|Delivery { event, key }| Attempt { event, key, failures: 0 }).collect();
         self.let_wait(&mut rest);
         let mut together = true;
         while !rest.is_empty() {

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    CAUSATION_ID, COMMAND_CAUSATION_ID, CORRELATION_ID, CausationId, CommandId, CorrelationId, SCHEMA_VERSION,
+    CAUSATION_ID, COMMAND_CAUSATION_ID, CORRELATION_ID, CausationId, CommandId, CorrelationId, PROCESS,
+    SCHEMA_VERSION,
 };
 
 /// What the engine writes beside an event that answers a command.
@@ -17,6 +18,8 @@ pub struct EventMetadata<'a> {
     pub command_id: CommandId,
     /// The cause of the command, where it has one.
     pub command_causation_id: Option<&'a CausationId>,
+    /// The process-manager instance that sent the command, where one did: the name of its stream.
+    pub process: Option<&'a str>,
     /// The version of the event's form.
     pub schema_version: u32,
     /// The user's own entries.
@@ -37,6 +40,10 @@ impl EventMetadata<'_> {
         if let Some(id) = self.command_causation_id {
             put_key(&mut json, COMMAND_CAUSATION_ID);
             put_text(&mut json, &id.0);
+        }
+        if let Some(process) = self.process {
+            put_key(&mut json, PROCESS);
+            put_text(&mut json, process);
         }
         if self.schema_version > 1 {
             put_key(&mut json, SCHEMA_VERSION);
@@ -112,6 +119,7 @@ mod tests {
             correlation_id in any::<String>(),
             command_id: u128,
             command_causation_id in prop::option::of(any::<String>()),
+            process in prop::option::of(any::<String>()),
             schema_version in 1..4_u32,
             user in prop::collection::vec((any::<String>(), value()), 0..3),
         ) {
@@ -121,6 +129,7 @@ mod tests {
                 correlation_id: Some(correlation_id.into()),
                 causation_id: Some(command_id.0.into()),
                 command_causation_id: command_causation_id.map(CausationId::from),
+                process,
                 schema_version: (schema_version > 1).then_some(schema_version),
                 user: user.clone(),
             };
@@ -128,6 +137,7 @@ mod tests {
                 correlation_id: metadata.correlation_id.as_ref().unwrap(),
                 command_id,
                 command_causation_id: metadata.command_causation_id.as_ref(),
+                process: metadata.process.as_deref(),
                 schema_version,
                 user: &user,
             };
@@ -143,6 +153,7 @@ mod tests {
             correlation_id: &CorrelationId::from(command_id.0),
             command_id,
             command_causation_id: None,
+            process: None,
             schema_version: 1,
             user: &Map::new(),
         };

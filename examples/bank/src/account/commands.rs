@@ -40,3 +40,13 @@ pub struct CloseAccount {
     /// The account.
     pub id: String,
 }
+
+/// Puts back what a transfer took out. An account that was closed meanwhile takes it too: it is its money.
+#[derive(Debug, Clone, PartialEq, Eq, Command, Serialize, Deserialize)]
+#[command(aggregate = Account, id = id)]
+pub struct RefundMoney {
+    /// The account.
+    pub id: String,
+    /// How much, in whole units above 0.
+    pub amount: u64,
+}

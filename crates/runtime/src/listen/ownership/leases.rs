@@ -32,6 +32,7 @@ pub struct Leases {
     name: String,
     id: Uuid,
     lease: Duration,
+    patience: Duration,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -59,7 +60,15 @@ impl Leases {
 
     /// A new node with an identity that no other ever had: for tests that must give the same result each time.
     pub fn with_id(name: impl Into<String>, lease: Duration, id: Uuid) -> Self {
-        Leases { name: name.into(), id, lease, keeper: Mutex::default() }
+        Leases { name: name.into(), id, lease, patience: Duration::ZERO, keeper: Mutex::default() }
+    }
+
+    /// Waits so long before it takes part, where others may do the work: for a process that will soon be gone, and
+    /// would only make the others give up work and take it back.
+    #[must_use]
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 }
 
@@ -70,7 +79,13 @@ impl Ownership for Leases {
         let (share, grant) = Share::new(Some(Sharing { grace: third, look_every: third }));
         let mut keeper = self.keeper.lock();
         let keeper = keeper.get_or_insert_with(|| {
-            let node = Arc::new(Node::new(self.name.clone(), self.id, self.lease, work.store.clone()));
+            let node = Arc::new(Node::new(
+                self.name.clone(),
+                self.id,
+                self.lease,
+                self.patience,
+                work.store.clone(),
+            ));
             Keeper { task: tokio::spawn(node::keep(node.clone())), node }
         });
         keeper.node.add(Member::new(work, grant));

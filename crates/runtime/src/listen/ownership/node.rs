@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
 };
 use uuid::Uuid;
 
@@ -24,24 +24,33 @@ use crate::listen::records::{self, Versioned};
 
 pub(super) use work::owners;
 
+/// What the keys of the documents of nodes begin with.
+pub(super) const NODES: &str = "lease/node/";
+
+/// What the keys of the documents of partitions begin with.
+pub(super) const WORK: &str = "lease/work/";
+
 /// The document of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Beat {
+pub(super) struct Beat {
     /// What operators call it.
-    name: String,
+    pub(super) name: String,
     /// How often it was written.
     count: u64,
     /// Somebody has found that it is dead.
-    is_dead: bool,
+    pub(super) is_dead: bool,
+    /// How long its lease is: it is written every third of that.
+    #[serde(default)]
+    pub(super) lease_ms: u64,
 }
 
 /// The document of a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Lease {
+pub(super) struct Lease {
     /// The node that owns it; nobody may.
-    node: Option<Uuid>,
+    pub(super) node: Option<Uuid>,
     /// Its name.
-    name: String,
+    pub(super) name: String,
 }
 
 /// A handler that this node takes part in.
@@ -75,6 +84,8 @@ pub(super) struct Node {
     hurry: Notify,
     is_leaving: Mutex<bool>,
     first_id: Uuid,
+    /// How long it waits before it takes part, where there are others.
+    patience: Duration,
 }
 
 /// What the keeper knows.
@@ -91,7 +102,13 @@ struct Keeping {
 }
 
 impl Node {
-    pub(super) fn new(name: String, id: Uuid, lease: Duration, store: Arc<dyn EventStore>) -> Self {
+    pub(super) fn new(
+        name: String,
+        id: Uuid,
+        lease: Duration,
+        patience: Duration,
+        store: Arc<dyn EventStore>,
+    ) -> Self {
         Node {
             name,
             lease,
@@ -100,7 +117,22 @@ impl Node {
             hurry: Notify::new(),
             is_leaving: Mutex::new(false),
             first_id: id,
+            patience,
         }
+    }
+
+    /// Waits while others may do the work; says whether it has left meanwhile.
+    async fn hold_back(&self) -> bool {
+        if self.patience.is_zero() || !others::any(&*self.store).await {
+            return *self.is_leaving.lock();
+        }
+        let until = Instant::now() + self.patience;
+        while timeout_at(until, self.hurry.notified()).await.is_ok() {
+            if *self.is_leaving.lock() {
+                return true;
+            }
+        }
+        false
     }
 
     pub(super) fn add(&self, member: Member) {
@@ -116,6 +148,9 @@ impl Node {
 
 /// Keeps the leases of a node until it leaves.
 pub(super) async fn keep(node: Arc<Node>) {
+    if node.hold_back().await {
+        return;
+    }
     let mut keeping = Keeping {
         id: node.first_id,
         beat: Versioned::default(),
@@ -185,7 +220,12 @@ impl Keeping {
     async fn beat(&mut self, node: &Node) -> Result<(), AppendError> {
         let key = node_key(self.id)?;
         let begun = Instant::now();
-        let beat = Beat { name: node.name.clone(), count: self.beat.value.count + 1, is_dead: false };
+        let beat = Beat {
+            name: node.name.clone(),
+            count: self.beat.value.count + 1,
+            is_dead: false,
+            lease_ms: u64::try_from(node.lease.as_millis()).unwrap_or(u64::MAX),
+        };
         match records::replace(&*node.store, &key, &beat, self.beat.version).await {
             Ok(version) => {
                 self.beat = Versioned { value: beat, version };
@@ -235,7 +275,7 @@ impl Keeping {
 }
 
 fn node_key(id: Uuid) -> Result<DocumentKey, ReadError> {
-    records::key(format!("lease/node/{id}"))
+    records::key(format!("{NODES}{id}"))
 }
 
 /// Waits until any handler works on other partitions.

@@ -2,7 +2,10 @@
 
 mod employing;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use engine_store::{RecordedEvent, Subscription, SubscriptionMessage};
 use engine_types::Position;
@@ -15,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Control, End, Outside, Runner, look};
 use crate::listen::{
-    listener::Listener,
+    listener::{Delivery, Listener},
     ownership::Sharing,
     partition::partition_of,
     records::{
@@ -39,13 +42,13 @@ pub(super) struct Session {
     workers: JoinSet<Result<(), Told>>,
     stop: CancellationToken,
     reports: mpsc::UnboundedReceiver<Report>,
-    /// An event whose partition has no room for it yet.
-    held_back: Option<(usize, RecordedEvent)>,
+    /// What partitions have no room for yet: deliveries of one event.
+    held_back: VecDeque<(usize, Delivery)>,
     sharing: Option<Sharing>,
 }
 
 struct Partition {
-    queue: mpsc::Sender<RecordedEvent>,
+    queue: mpsc::Sender<Delivery>,
     orders: mpsc::Sender<retry::Order>,
     checkpoint: Versioned<Checkpoint>,
     /// How many events were handled since the checkpoint was stored.
@@ -82,13 +85,13 @@ impl Session {
                 _ = tick.tick() => self.store_checkpoints(runner, None).await.err(),
                 () = outside.share.changed() => Some(End::Again),
                 () = runner.other_orders(&mut look) => Some(End::Again),
-                room = make_room(&self.partitions, self.held_back.as_ref()), if self.held_back.is_some() => {
-                    if let (Some(room), Some((_, event))) = (room, self.held_back.take()) {
-                        room.send(event);
+                room = make_room(&self.partitions, self.held_back.front()), if !self.held_back.is_empty() => {
+                    if let (Some(room), Some((_, delivery))) = (room, self.held_back.pop_front()) {
+                        room.send(delivery);
                     }
                     None
                 }
-                message = self.subscription.next(), if self.held_back.is_none() => match message {
+                message = self.subscription.next(), if self.held_back.is_empty() => match message {
                     Ok(message) => { self.take(message, runner); None }
                     Err(error) => Some(End::Failed(error.to_string())),
                 },
@@ -104,23 +107,42 @@ impl Session {
     /// Takes a message of the subscription.
     fn take<L: Listener>(&mut self, message: SubscriptionMessage, runner: &Runner<L>) {
         match message {
-            SubscriptionMessage::Event(event) => {
-                let number = match self.count {
-                    1 => 0,
-                    count => partition_of(&runner.listener.key(&event), count),
-                };
-                if !runner.progress.hand_out(number, event.position) {
-                    return;
-                }
-                let Some(partition) = self.partitions.get(&number) else { return };
-                if let Err(TrySendError::Full(event) | TrySendError::Closed(event)) =
-                    partition.queue.try_send(event)
-                {
-                    self.held_back = Some((number, event));
-                }
-            }
+            SubscriptionMessage::Event(event) => self.hand_out(event, runner),
             SubscriptionMessage::Progress(position) => runner.progress.pass_over(position),
             SubscriptionMessage::CaughtUp => runner.set_state(HandlerState::Live),
+        }
+    }
+
+    /// Hands an event out to the partitions of its sequences.
+    fn hand_out<L: Listener>(&mut self, event: RecordedEvent, runner: &Runner<L>) {
+        let Some(keys) = runner.listener.keys(&event) else {
+            let number = match self.count {
+                1 => 0,
+                count => partition_of(&runner.listener.key(&event), count),
+            };
+            if runner.progress.hand_out(number, event.position) {
+                self.deliver(number, Delivery { event, key: None });
+            }
+            return;
+        };
+        let partitions: Vec<_> = keys.iter().map(|key| partition_of(key, self.count)).collect();
+        let new = runner.progress.hand_out_to_all(&partitions, event.position);
+        for (number, key) in partitions.into_iter().zip(keys) {
+            if new.contains(&number) {
+                self.deliver(number, Delivery { event: event.clone(), key: Some(key.into()) });
+            }
+        }
+    }
+
+    fn deliver(&mut self, number: usize, delivery: Delivery) {
+        let Some(partition) = self.partitions.get(&number) else { return };
+        if !self.held_back.is_empty() {
+            return self.held_back.push_back((number, delivery));
+        }
+        if let Err(TrySendError::Full(delivery) | TrySendError::Closed(delivery)) =
+            partition.queue.try_send(delivery)
+        {
+            self.held_back.push_back((number, delivery));
         }
     }
 
@@ -272,12 +294,12 @@ async fn gone(workers: &mut JoinSet<Result<(), Told>>) {
     while workers.join_next().await.is_some() {}
 }
 
-/// Waits until there is room for the event that is held back; none when the worker is gone, whose report says
+/// Waits until there is room for what is held back first; none when the worker is gone, whose report says
 /// why. Cancel-safe.
 async fn make_room(
     partitions: &BTreeMap<usize, Partition>,
-    held_back: Option<&(usize, RecordedEvent)>,
-) -> Option<OwnedPermit<RecordedEvent>> {
+    held_back: Option<&(usize, Delivery)>,
+) -> Option<OwnedPermit<Delivery>> {
     let (partition, _) = held_back?;
     partitions.get(partition)?.queue.clone().reserve_owned().await.ok()
 }

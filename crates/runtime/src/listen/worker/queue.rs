@@ -1,18 +1,17 @@
 //! Taking events from a worker's queue, in batches.
 
-use engine_store::RecordedEvent;
 use tokio::{
     sync::mpsc::{self, error::TryRecvError},
     time::{Instant, timeout_at},
 };
 
-use crate::listen::options::HandlerOptions;
+use crate::listen::{listener::Delivery, options::HandlerOptions};
 
 /// Waits for events and takes a batch of them; says whether there can be more. Cancel-safe: what was taken
 /// stays in `batch`.
 pub(super) async fn take_batch(
-    queue: &mut mpsc::Receiver<RecordedEvent>,
-    batch: &mut Vec<RecordedEvent>,
+    queue: &mut mpsc::Receiver<Delivery>,
+    batch: &mut Vec<Delivery>,
     options: &HandlerOptions,
 ) -> bool {
     if batch.is_empty() && queue.recv_many(batch, options.batch_events).await == 0 {
@@ -31,8 +30,8 @@ pub(super) async fn take_batch(
 
 /// Takes events that wait already; says whether there can be more.
 pub(super) fn take_waiting(
-    queue: &mut mpsc::Receiver<RecordedEvent>,
-    batch: &mut Vec<RecordedEvent>,
+    queue: &mut mpsc::Receiver<Delivery>,
+    batch: &mut Vec<Delivery>,
     batch_events: usize,
 ) -> bool {
     while batch.len() < batch_events {

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use engine_store::{AppendError, RecordedEvent};
+use engine_store::AppendError;
 use tokio::sync::oneshot;
 
 use super::{Report, Told, Worker};
@@ -18,13 +18,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 impl<L: Listener> Worker<L> {
     /// Puts an event aside, where it is not forgotten.
     pub(super) async fn park(&mut self, failed: &Attempt, error: &HandlerError) -> Result<(), Told> {
-        let Attempt { event, failures } = failed;
+        let Attempt { event, failures, .. } = failed;
         let parked = self.parked_by_all.load(Ordering::Relaxed);
         if parked >= self.options.parked_keys {
             let error = format!("{parked} keys are parked, which is the limit; the next failed: {error}");
             return Err(self.tell(Report::Stopped { position: event.position, error }));
         }
-        let key = self.listener.key(event);
+        let key = self.key(failed);
         let sequence = ParkedSequence {
             key: key.clone(),
             position: event.position,
@@ -55,10 +55,10 @@ impl<L: Listener> Worker<L> {
             return;
         }
         let mut waiting = Vec::new();
-        rest.retain(|Attempt { event, .. }| {
-            let is_waiting = self.waits(event);
+        rest.retain(|attempt| {
+            let is_waiting = self.waits(attempt);
             if is_waiting {
-                waiting.push(event.position);
+                waiting.push(attempt.event.position);
             }
             !is_waiting
         });
@@ -71,8 +71,8 @@ impl<L: Listener> Worker<L> {
     /// Whether an event waits behind a parked one, or is one. Delivered again after a crash, the parked event
     /// itself comes too, and those before it, which were handled before it was parked; but a listener that keeps
     /// its own checkpoint has not handled what comes again.
-    fn waits(&mut self, event: &RecordedEvent) -> bool {
-        let key = self.listener.key(event);
+    fn waits(&mut self, attempt: &Attempt) -> bool {
+        let (key, event) = (self.key(attempt), &attempt.event);
         let Some(sequence) = self.parked.get_mut(&key) else { return false };
         if event.position < sequence.position && self.listener.keeps_own() {
             return false;
@@ -83,6 +83,11 @@ impl<L: Listener> Worker<L> {
             self.uncounted.insert(key);
         }
         true
+    }
+
+    /// The sequence for which an event is handed out.
+    fn key(&self, attempt: &Attempt) -> String {
+        attempt.key.as_deref().map_or_else(|| self.listener.key(&attempt.event), str::to_owned)
     }
 
     /// Stores how many events wait, where that has changed. Where it fails, the next time will do.

@@ -6,14 +6,14 @@ use engine_store::{AppendError, DocumentKey, EventStore, ReadError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Beat, Keeping, Lease, Member, Node, node_key};
+use super::{Beat, Keeping, Lease, Member, Node, WORK, node_key};
 use crate::listen::{
     ownership::{Work, rendezvous},
     records::{self, Versioned},
 };
 
 fn lease_key(work: &Work, partition: usize) -> Result<DocumentKey, ReadError> {
-    records::key(format!("lease/work/{}/{partition}-of-{}", work.handler, work.partitions))
+    records::key(format!("{WORK}{}/{partition}-of-{}", work.handler, work.partitions))
 }
 
 /// Who owns each partition of a handler, by name.

@@ -1,7 +1,7 @@
 //! The beginning of a session: checkpoints and parked sequences are read, workers employed, the store listened to.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::AtomicUsize},
 };
 
@@ -95,7 +95,7 @@ impl Session {
             workers,
             stop,
             reports: told,
-            held_back: None,
+            held_back: VecDeque::new(),
             sharing: share.sharing,
         })
     }

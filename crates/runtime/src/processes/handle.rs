@@ -1,0 +1,274 @@
+//! The process managers of a running application: looking at their instances, and telling them what to do.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use engine_store::{EventStore, ReadError, StreamQuery};
+use engine_types::{ProcessManager, StreamName, command::nearest, stream::InvalidName};
+
+use super::{
+    entry::{STOPPED, Stopped},
+    instance::Instance,
+    manager::Manager,
+    registered::AnyManager,
+    report::{InstanceReport, InstanceState, InstancesPage, Summary},
+};
+use crate::listen::{HandlerError, Handlers, HandlersError, Scope};
+
+/// The process managers of a running application. Cheap to clone.
+///
+/// Each is also a handler of its name: how far it has come, pausing and resuming are those of
+/// [`Bus::handlers`](crate::Bus::handlers).
+#[derive(Clone)]
+pub struct Processes {
+    store: Arc<dyn EventStore>,
+    handlers: Handlers,
+    managers: Arc<BTreeMap<&'static str, Arc<dyn AnyManager>>>,
+}
+
+impl std::fmt::Debug for Processes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.managers.keys()).finish()
+    }
+}
+
+/// Why an instance could not be looked at, or told something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProcessesError {
+    /// There is no process manager of this name.
+    #[error("there is no process manager `{name}`{}", .nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The known name that is most like it.
+        nearest: Option<String>,
+    },
+    /// There is no such instance.
+    #[error("`{process}` has no instance `{id}`")]
+    NoInstance {
+        /// The process manager.
+        process: String,
+        /// The id.
+        id: String,
+    },
+    /// That cannot be done now. The message says why.
+    #[error("{0}")]
+    Refused(String),
+    /// As for any handler.
+    #[error(transparent)]
+    Handlers(#[from] HandlersError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+}
+
+impl From<HandlerError> for ProcessesError {
+    fn from(error: HandlerError) -> Self {
+        ProcessesError::Refused(error.to_string())
+    }
+}
+
+impl ProcessesError {
+    #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+    pub(super) fn id(fault: InvalidName) -> Self {
+        ProcessesError::Refused(format!("this cannot be the id of an instance: it {fault}"))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+    pub(super) fn unwritable(fault: serde_json::Error) -> Self {
+        ProcessesError::Refused(format!("the state cannot be written as JSON: {fault}"))
+    }
+}
+
+impl Processes {
+    pub(crate) fn new(
+        store: Arc<dyn EventStore>,
+        handlers: Handlers,
+        managers: BTreeMap<&'static str, Arc<dyn AnyManager>>,
+    ) -> Self {
+        Processes { store, handlers, managers: Arc::new(managers) }
+    }
+
+    /// The names of the process managers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.managers.keys().copied()
+    }
+
+    /// The instances of a process manager, by id, a page of at most `limit` at a time, after this id; those in this
+    /// state, where one is named: `running`, `ended`, `parked`, or a state of its machine.
+    ///
+    /// # Errors
+    /// An unknown name, and the failures of the store.
+    pub async fn list(
+        &self,
+        name: &str,
+        state: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<InstancesPage, ProcessesError> {
+        let manager = self.find(name)?;
+        let parked = self.parked(name).await?;
+        let mut instances = Vec::new();
+        let mut last = match after {
+            Some(id) => Some(StreamName::of_instance(name, id).map_err(ProcessesError::id)?),
+            None => None,
+        };
+        loop {
+            let query = StreamQuery {
+                prefix: format!("{name}-"),
+                category: Some(name.to_owned()),
+                after: last.clone(),
+                limit: limit.max(1),
+            };
+            let page = self.store.streams(query).await?;
+            for info in &page.streams {
+                let id = info.stream.id().unwrap_or_default();
+                last = Some(info.stream.clone());
+                let Some(mut summary) = manager.summary(id).await? else { continue };
+                note_parked(&mut summary, parked.get(id));
+                let is_meant = |word| summary.state.word() == word || summary.stage == Some(word);
+                if !state.is_none_or(is_meant) {
+                    continue;
+                }
+                instances.push(summary);
+                if instances.len() >= limit.max(1) {
+                    let next = Some(id.to_owned());
+                    return Ok(InstancesPage { instances, next });
+                }
+            }
+            if !page.more {
+                return Ok(InstancesPage { instances, next: None });
+            }
+        }
+    }
+
+    /// An instance and how it came to be what it is.
+    ///
+    /// # Errors
+    /// An unknown name, an instance that is not there, and the failures of the store.
+    pub async fn show(&self, name: &str, id: &str) -> Result<InstanceReport, ProcessesError> {
+        let report = self.find(name)?.report(id).await?;
+        let mut report = report.ok_or_else(|| no_instance(name, id))?;
+        let parked = self.handlers.parked(name).await?.into_iter().find(|sequence| sequence.key == id);
+        note_parked(&mut report.summary, parked.as_ref().map(|sequence| &sequence.error));
+        report.parked = parked;
+        Ok(report)
+    }
+
+    /// Lets an instance that is parked try again; answers how many events it has handled then.
+    ///
+    /// # Errors
+    /// An unknown name, an instance that is not parked, and why it stays parked.
+    pub async fn retry(&self, name: &str, id: &str) -> Result<u64, ProcessesError> {
+        self.find(name)?;
+        Ok(self.handlers.retry(name, id, Scope::All).await?)
+    }
+
+    /// Ends an instance, for this reason: its timers are cancelled, and what it was parked at is discarded. What it
+    /// has sent before stays sent.
+    ///
+    /// # Errors
+    /// An unknown name, an instance that does not run, and the failures of the store.
+    pub async fn stop(&self, name: &str, id: &str, reason: &str) -> Result<(), ProcessesError> {
+        self.find(name)?.stop(id, reason).await?;
+        if self.parked(name).await?.contains_key(id) {
+            self.handlers.discard(name, id, Scope::All).await?;
+        }
+        Ok(())
+    }
+
+    /// Builds the state of an instance again from its entries, with the functions of today. Nothing is sent.
+    ///
+    /// # Errors
+    /// An unknown name, an instance that is not there, and the failures of the store.
+    pub async fn rebuild(&self, name: &str, id: &str) -> Result<InstanceReport, ProcessesError> {
+        self.find(name)?.rebuild(id).await?;
+        self.show(name, id).await
+    }
+
+    pub(crate) fn drop_idle(&self) {
+        for manager in self.managers.values() {
+            manager.drop_idle();
+        }
+    }
+
+    /// Why instances are parked, by id.
+    async fn parked(&self, name: &str) -> Result<BTreeMap<String, String>, ProcessesError> {
+        let parked = self.handlers.parked(name).await?;
+        Ok(parked.into_iter().map(|sequence| (sequence.key, sequence.error)).collect())
+    }
+
+    fn find(&self, name: &str) -> Result<&Arc<dyn AnyManager>, ProcessesError> {
+        self.managers.get(name).ok_or_else(|| ProcessesError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest(name, self.names()).map(str::to_owned),
+        })
+    }
+}
+
+fn note_parked(summary: &mut Summary, error: Option<&String>) {
+    if let Some(error) = error {
+        summary.state = InstanceState::Parked;
+        summary.error = Some(error.clone());
+    }
+}
+
+fn no_instance(process: &str, id: &str) -> ProcessesError {
+    ProcessesError::NoInstance { process: process.to_owned(), id: id.to_owned() }
+}
+
+#[async_trait]
+impl<P: ProcessManager> AnyManager for Manager<P> {
+    fn drop_idle(&self) {
+        Manager::drop_idle(self);
+    }
+
+    async fn summary(&self, id: &str) -> Result<Option<Summary>, ProcessesError> {
+        let kept = self.instance(id)?;
+        if let Ok(instance) = kept.value.try_lock()
+            && instance.is_loaded
+        {
+            return Ok(Self::summarize(&instance));
+        }
+        // One that is at work is not waited for, and one that only is looked at takes no place in memory.
+        let mut instance = Instance::new(StreamName::of_instance(P::NAME, id).map_err(ProcessesError::id)?);
+        self.load(&mut instance).await?;
+        Ok(Self::summarize(&instance))
+    }
+
+    async fn report(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError> {
+        self.look(id).await
+    }
+
+    async fn rebuild(&self, id: &str) -> Result<(), ProcessesError> {
+        let kept = self.instance(id)?;
+        let mut instance = kept.value.lock().await;
+        instance.is_loaded = false;
+        Ok(self.load(&mut instance).await?)
+    }
+
+    async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError> {
+        let kept = self.instance(id)?;
+        let mut instance = kept.value.lock().await;
+        for _ in 0..=self.options.conflict_retries {
+            self.load(&mut instance).await?;
+            if instance.running.is_none() {
+                let what = format!("`{}` has no instance `{id}` that runs", P::NAME);
+                return Err(ProcessesError::Refused(what));
+            }
+            let entry = Stopped { reason: reason.to_owned(), at_us: self.clock.now().as_micros() };
+            let cause = uuid::Uuid::new_v5(
+                &uuid::Uuid::NAMESPACE_OID,
+                format!("{} {:?}", instance.stream, instance.revision).as_bytes(),
+            );
+            let correlation_id = instance.correlation_id.clone();
+            let causes = (correlation_id.as_ref(), cause);
+            if let Ok(revision) = self.append(&mut instance, STOPPED, &entry, causes).await? {
+                instance.note_stopped(revision);
+                return Ok(self.carry_out(&mut instance).await?);
+            }
+        }
+        Err(ProcessesError::Refused("others changed the instance again and again: try again".to_owned()))
+    }
+}
