@@ -64,7 +64,8 @@ impl Connection {
     pub(crate) fn prepare(url: &str, options: Options) -> Result<Arc<Self>, ConnectError> {
         let settings: ClientSettings = url.parse().map_err(|fault: kurrentdb::ClientSettingsParseError| {
             let cause = fault.error().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            ConnectError::Url { url: without_password(url), fault: format!("{}{cause}", fault.message()) }
+            let shown = without_password(url);
+            ConnectError::Url { fault: format!("{}{cause}", fault.message().replace(url, &shown)), url: shown }
         })?;
         let client = Client::new(settings.clone()).map_err(|fault| ConnectError::Client(fault.to_string()))?;
         let current = Mutex::new(Current { client, number: 0 });
@@ -134,19 +135,13 @@ impl Connection {
 /// How long tries are repeated, with waits that grow.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    whole: Duration,
     until: Instant,
     wait: Duration,
 }
 
 impl Patience {
     pub(crate) fn new(whole: Duration) -> Self {
-        Patience { whole, until: Instant::now() + whole, wait: FIRST_WAIT }
-    }
-
-    /// Begins anew: something went well.
-    pub(crate) fn renew(&mut self) {
-        *self = Patience::new(self.whole);
+        Patience { until: Instant::now() + whole, wait: FIRST_WAIT }
     }
 
     /// Waits for the next try; says whether there is one.

@@ -31,7 +31,7 @@ pub(crate) fn event_out(event: &NewEvent) -> EventData {
         ContentType::Json => serde_json::from_slice::<&RawValue>(&event.data)
             .ok()
             .filter(|raw| raw.get().len() == event.data.len())
-            .and_then(|raw| EventData::json(&event.event_type, raw).ok()),
+            .and_then(|raw| EventData::json(&event.event_type, &raw).ok()),
         ContentType::Binary => None,
     };
     let data = json.unwrap_or_else(|| EventData::binary(&event.event_type, event.data.clone()));

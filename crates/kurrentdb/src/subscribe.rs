@@ -27,10 +27,11 @@ pub(crate) async fn begin(store: &KurrentStore, to: SubscribeTo, filter: Filter)
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let mut feed = Feed { store: store.clone(), place, filter, sender, silent: 0 };
     let first = feed.connect().await.map_err(|fault| fault.of_read(feed.place.stream()))?;
+    let closed = store.connection.closed.clone();
     tokio::spawn(async move {
         let ended = tokio::select! {
             ended = feed.run(first) => ended,
-            () = feed.store.connection.closed.clone().cancelled_owned() => Fault::Closed,
+            () = closed.cancelled() => Fault::Closed,
         };
         let error = ended.of_read(feed.place.stream());
         // The subscriber may be gone; then there is nobody to tell.

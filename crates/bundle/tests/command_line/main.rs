@@ -6,6 +6,7 @@ mod bad_input;
 mod failing_store;
 mod json;
 mod kit;
+mod kurrentdb;
 mod listening;
 mod postgres;
 mod reading;
