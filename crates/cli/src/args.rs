@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) use listening::{
-    Handlers, HandlersCommand, Projections, ProjectionsCommand, Query, QueryConsistency, Reset, Sequence,
+    Handlers, HandlersCommand, Parked, Projections, ProjectionsCommand, Query, QueryConsistency, Reset,
+    Sequence,
 };
 #[cfg(feature = "serve")]
 pub(crate) use serving::Serve;
@@ -32,6 +33,10 @@ const STORE: &str = "The store, `memory:`, `file:PATH`, `postgres://USER@HOST/DA
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
   send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
+
+const SCAVENGE: &str = "Removes for good what was deleted, what stands before `$tb` or beyond `$maxCount`, and what is \
+                        older than `$maxAge`.\nThe store goes on meanwhile; broken off, it is whole, and the next scavenge \
+                        does the rest.";
 
 const QUERY_EXAMPLES: &str = "Examples:
   query balances
@@ -128,6 +133,9 @@ pub(crate) enum Command {
     Store(Store),
     /// Check that everything in the store is whole
     Verify,
+    /// Give back the room of events that can no longer be read
+    #[command(after_help = SCAVENGE)]
+    Scavenge,
     /// Write all events to a file, one line of JSON each
     Export(Export),
     /// Take events in from a file that `export` has written

@@ -10,6 +10,7 @@ mod progress;
 mod projections;
 mod query;
 mod read;
+mod scavenge;
 mod send;
 mod show;
 mod store;
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Nodes => nodes::run(world, output).await,
         Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,
+        Command::Scavenge => scavenge::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,
         Command::Map(map) => map::run(map, world, output),

@@ -6,7 +6,7 @@ use engine::{
     QueryError, SendError, StartError,
     listen::HandlersError,
     read_models::ProjectionsError,
-    store::{AppendError, ReadError},
+    store::{AppendError, MaintenanceError, ReadError},
     stores::OpenError,
 };
 use serde::Serialize;
@@ -142,6 +142,24 @@ impl From<ReadError> for Failure {
         };
         let failure = Failure::new(kind, with_causes(&error));
         if kind == "corrupt" { failure.of_damage() } else { failure }
+    }
+}
+
+impl From<MaintenanceError> for Failure {
+    fn from(error: MaintenanceError) -> Self {
+        match error {
+            MaintenanceError::Read(error) => error.into(),
+            MaintenanceError::Write(error) => error.into(),
+            MaintenanceError::Unsupported(_) => Failure::new("unsupported", error.to_string()),
+            MaintenanceError::Busy(_) => Failure::new("refused", error.to_string()),
+            _ => Failure::new("unavailable", error.to_string()),
+        }
+    }
+}
+
+impl From<MaintenanceError> for Trouble {
+    fn from(error: MaintenanceError) -> Self {
+        Trouble::Failed(error.into())
     }
 }
 

@@ -3,6 +3,7 @@
 mod human;
 mod human_help;
 mod human_listening;
+mod human_upkeep;
 mod json;
 mod raw_json;
 mod table;
@@ -18,7 +19,7 @@ use engine::{
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
-    store::{RecordedEvent, StreamInfo, VerifyReport, transfer::Imported},
+    store::{RecordedEvent, ScavengeReport, StreamInfo, VerifyReport, transfer::Imported},
 };
 use serde_json::Value;
 
@@ -48,6 +49,8 @@ pub(crate) enum Answer<'a> {
     Handlers(&'a [HandlerReport]),
     /// A sequence that a handler has put aside.
     Parked(&'a ParkedSequence),
+    /// A sequence that a handler has put aside, with the event at fault.
+    ParkedEvent { sequence: &'a ParkedSequence, event: Option<&'a RecordedEvent> },
     /// A handler was reset, or would be.
     Reset { handler: &'a str, preview: bool, leads_to: &'a ResetPreview },
     /// A handler was told something.
@@ -62,6 +65,8 @@ pub(crate) enum Answer<'a> {
     Migrated { from: i64, to: i64 },
     /// The store was checked.
     Verified(&'a VerifyReport),
+    /// The store was scavenged.
+    Scavenged(&'a ScavengeReport),
     /// Events were written to a file, behind those that were there.
     Exported { events: u64, after: Option<Position>, file: &'a Path },
     /// Events were taken in from a file.

@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join};
 
 use crate::{
     args::Command,
@@ -18,7 +18,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Carries out one command and writes its answer.
 ///
-/// After a signal, a command that is being sent may still get its answer; everything else stops at once.
+/// After a signal, a command that is being sent may still get its answer, and what a rebuild has begun is removed;
+/// everything else stops at once.
 pub(crate) async fn carry_out(
     command: &Command,
     world: &World,
@@ -35,9 +36,12 @@ pub(crate) async fn carry_out(
                 tokio::time::timeout(GRACE, &mut work).await.map_err(|_| Trouble::Stopped(signal))?
             }
             Command::Read(read) if read.follow => Ok(Ok(())),
-            Command::Projections(projections) => {
-                let _ = tokio::time::timeout(GRACE, commands::cancel_rebuild(projections, world)).await;
-                Err(Trouble::Stopped(signal))?
+            Command::Projections(projections) if projections.command.is_some() => {
+                let cancelling = commands::cancel_rebuild(projections, world);
+                let ended = tokio::time::timeout(GRACE, join(cancelling, &mut work)).await;
+                // It may have been done before it could be broken off.
+                let Ok(((), done @ Ok(Ok(())))) = ended else { Err(Trouble::Stopped(signal))? };
+                done
             }
             _ => Err(Trouble::Stopped(signal))?,
         },

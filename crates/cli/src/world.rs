@@ -109,10 +109,14 @@ impl World {
             (None, None) => Ok(()),
         };
         closed.map_err(|error| {
+            let unmarked = engine::stores::is_closed_unmarked(&error);
             let error = with_causes(&error);
             // Each layer that hands the error on says the same words again.
             let words = "the store cannot write: ";
             let fault = error.rsplit_once(words).map_or(error.as_str(), |(_, fault)| fault);
+            if unmarked {
+                return fault.to_owned();
+            }
             format!("{fault}; nothing that was answered is lost, but the next start takes longer")
         })
     }

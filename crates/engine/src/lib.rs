@@ -41,6 +41,7 @@
 
 pub mod stores;
 
+pub use async_trait::async_trait;
 pub use engine_macros::{Command, Event, Query};
 pub use engine_runtime as runtime;
 pub use engine_runtime::{
@@ -92,3 +93,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/domain.md")]
 struct Guide;
+
+/// The Rust of the guide to listening, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/listening.md")]
+struct GuideToListening;

@@ -9,7 +9,7 @@ use engine_runtime::{
     listen::ownership::{Leases, Ownership, SoleOwner},
     read_models::ReadModels,
 };
-use engine_store::{EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{AppendError, EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
 
 pub use names::shown;
 use names::{is_kurrent, node_name, without_lease};
@@ -74,7 +74,9 @@ impl fmt::Display for StoreUrl {
 #[non_exhaustive]
 pub enum OpenError {
     /// The name is not one of a store. Mend it.
-    #[error("store `{url}`: {fault}; use `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE` or `kurrentdb://HOST:2113`")]
+    #[error(
+        "store `{url}`: {fault}; use `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE` or `kurrentdb://HOST:2113`"
+    )]
     Url {
         /// The name.
         url: String,
@@ -290,9 +292,23 @@ pub async fn verify(
     }
 }
 
+/// Whether an error of [`EventStore::close`] means no more than that the next start takes longer.
+pub fn is_closed_unmarked(error: &AppendError) -> bool {
+    #[cfg(feature = "file")]
+    return engine_log::ClosedUnmarked::is_cause_of(error);
+    #[cfg(not(feature = "file"))]
+    {
+        let _never = error;
+        false
+    }
+}
+
 #[cfg(not(all(feature = "file", feature = "postgres", feature = "kurrentdb")))]
 fn left_out(url: &str, scheme: &str) -> OpenError {
-    OpenError::Url { url: shown(url), fault: format!("this build has no store for `{scheme}:`; build it with `--features {scheme}`") }
+    OpenError::Url {
+        url: shown(url),
+        fault: format!("this build has no store for `{scheme}:`; build it with `--features {scheme}`"),
+    }
 }
 
 #[cfg(feature = "file")]

@@ -55,7 +55,11 @@ pub(crate) async fn append(store: &KurrentStore, request: AppendRequest) -> Resu
     }
 }
 
-pub(crate) fn conflict(stream: &StreamName, expected: ExpectedRevision, actual: CurrentRevision) -> AppendError {
+pub(crate) fn conflict(
+    stream: &StreamName,
+    expected: ExpectedRevision,
+    actual: CurrentRevision,
+) -> AppendError {
     AppendError::Conflict { stream: stream.clone(), expected, actual }
 }
 

@@ -58,7 +58,9 @@ impl Catalogue {
         } else {
             known.last = Some(event.revision);
         }
-        if let Some(described) = event.stream.described_stream().filter(|_| *event.event_type == *METADATA_EVENT_TYPE) {
+        if let Some(described) =
+            event.stream.described_stream().filter(|_| *event.event_type == *METADATA_EVENT_TYPE)
+        {
             self.known(&described, limit)?.deleted = StreamMetadata::from_json(&event.data).is_deleted();
         }
         Ok(())
@@ -82,7 +84,8 @@ impl Catalogue {
             let last = known.last.filter(|_| !known.deleted && !known.tombstoned && query.matches(stream))?;
             Some(StreamInfo { stream: stream.clone(), last })
         };
-        let mut streams: Vec<_> = self.streams.iter().filter_map(listed).take(limit.saturating_add(1)).collect();
+        let mut streams: Vec<_> =
+            self.streams.iter().filter_map(listed).take(limit.saturating_add(1)).collect();
         let more = streams.len() > limit;
         streams.truncate(limit);
         StreamsPage { streams, more }

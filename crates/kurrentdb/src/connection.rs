@@ -23,7 +23,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL is not one of such a server. Mend it.
-    #[error("`{url}` names no server: {fault}; use `kurrentdb://USER:PASSWORD@HOST:2113?tls=false` and the like")]
+    #[error(
+        "`{url}` names no server: {fault}; use `kurrentdb://USER:PASSWORD@HOST:2113?tls=false` and the like"
+    )]
     Url {
         /// The URL, without its password.
         url: String,
@@ -62,12 +64,17 @@ impl std::fmt::Debug for Current {
 impl Connection {
     /// Prepares the client. Nothing is sent yet.
     pub(crate) fn prepare(url: &str, options: Options) -> Result<Arc<Self>, ConnectError> {
-        let settings: ClientSettings = url.parse().map_err(|fault: kurrentdb::ClientSettingsParseError| {
-            let cause = fault.error().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            let shown = without_password(url);
-            ConnectError::Url { fault: format!("{}{cause}", fault.message().replace(url, &shown)), url: shown }
-        })?;
-        let client = Client::new(settings.clone()).map_err(|fault| ConnectError::Client(fault.to_string()))?;
+        let settings: ClientSettings =
+            url.parse().map_err(|fault: kurrentdb::ClientSettingsParseError| {
+                let cause = fault.error().map(|cause| format!(" ({cause})")).unwrap_or_default();
+                let shown = without_password(url);
+                ConnectError::Url {
+                    fault: format!("{}{cause}", fault.message().replace(url, &shown)),
+                    url: shown,
+                }
+            })?;
+        let client =
+            Client::new(settings.clone()).map_err(|fault| ConnectError::Client(fault.to_string()))?;
         let current = Mutex::new(Current { client, number: 0 });
         Ok(Arc::new(Connection { settings, current, options, closed: CancellationToken::new() }))
     }
@@ -178,7 +185,10 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_its_password() {
-        assert_eq!(without_password("esdb://admin:secret@a:1,b:2?tls=false"), "esdb://admin:***@a:1,b:2?tls=false");
+        assert_eq!(
+            without_password("esdb://admin:secret@a:1,b:2?tls=false"),
+            "esdb://admin:***@a:1,b:2?tls=false"
+        );
         assert_eq!(without_password("esdb://localhost:2113"), "esdb://localhost:2113");
         assert_eq!(without_password("nonsense"), "nonsense");
     }

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use engine_store::{
-    AppendError, AppendRequest, ContentType, Document, DocumentKey, ExpectedVersion, NewEvent, ReadError, ReadStream,
-    StreamMetadata, document::MAX_DOCUMENT_BYTES, stream_metadata,
+    AppendError, AppendRequest, ContentType, Document, DocumentKey, ExpectedVersion, NewEvent, ReadError,
+    ReadStream, StreamMetadata, document::MAX_DOCUMENT_BYTES, stream_metadata,
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Revision, StreamName};
 use serde::{Deserialize, Serialize};
@@ -164,7 +164,9 @@ async fn notes(store: &KurrentStore, stream: StreamName) -> Result<BTreeSet<Stri
             Err(ReadError::StreamNotFound { .. }) => return Ok(notes),
             Err(error) => return Err(error),
         };
-        notes.extend(page.events.iter().filter_map(|event| serde_json::from_slice::<String>(&event.data).ok()));
+        notes.extend(
+            page.events.iter().filter_map(|event| serde_json::from_slice::<String>(&event.data).ok()),
+        );
         match page.next {
             Some(next) => request = request.from(next),
             None => return Ok(notes),
@@ -184,7 +186,8 @@ pub(crate) async fn list(
         notes(store, names::groups()?).await?
     };
     let mut keys = BTreeSet::new();
-    for group in groups.iter().filter(|group| group.starts_with(prefix) || prefix.starts_with(group.as_str())) {
+    for group in groups.iter().filter(|group| group.starts_with(prefix) || prefix.starts_with(group.as_str()))
+    {
         let noted = notes(store, names::of_group(group)?).await?;
         keys.extend(noted.into_iter().filter(|key| key.starts_with(prefix)));
     }

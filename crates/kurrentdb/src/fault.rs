@@ -77,7 +77,9 @@ impl From<Error> for Fault {
 
 fn of_code(code: i32, message: String) -> Fault {
     match code {
-        code::INVALID_ARGUMENT | code::OUT_OF_RANGE if message.contains("invalid position") => Fault::NoPlace(message),
+        code::INVALID_ARGUMENT | code::OUT_OF_RANGE if message.contains("invalid position") => {
+            Fault::NoPlace(message)
+        }
         code::INVALID_ARGUMENT | code::OUT_OF_RANGE => Fault::Refused(message),
         code::FAILED_PRECONDITION => Fault::WrongState,
         code::RESOURCE_EXHAUSTED => Fault::NotDone(Trouble::Passing, message.into()),
@@ -97,7 +99,9 @@ impl Fault {
     /// event ids tell a repetition.
     pub(crate) fn may_pass(&self) -> Option<Trouble> {
         match self {
-            Fault::NotDone(trouble, _) | Fault::Lost(trouble, _) if *trouble != Trouble::Lasting => Some(*trouble),
+            Fault::NotDone(trouble, _) | Fault::Lost(trouble, _) if *trouble != Trouble::Lasting => {
+                Some(*trouble)
+            }
             _ => None,
         }
     }

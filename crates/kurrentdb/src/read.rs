@@ -4,7 +4,8 @@
 //! anywhere. So pages lead to the place beside the last event, and a page from there is read from that event on.
 
 use engine_store::{
-    AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage, read::check_limit,
+    AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, RecordedEvent, StreamPage,
+    read::check_limit,
 };
 use engine_types::{Position, Revision, StreamName};
 use kurrentdb::{ReadAllOptions, ReadEvent, ReadStreamOptions, StreamPosition};
@@ -50,16 +51,23 @@ pub(crate) async fn stream_page(store: &KurrentStore, request: ReadStream) -> Re
     let options = ReadStreamOptions::default();
     let (options, count) = match request.from {
         // Forwards from the end there is nothing: only the end itself is asked for.
-        ReadFrom::End => (options.position(StreamPosition::End).backwards(), if forwards { 1 } else { limit + 1 }),
+        ReadFrom::End => {
+            (options.position(StreamPosition::End).backwards(), if forwards { 1 } else { limit + 1 })
+        }
         ReadFrom::At(_) if beyond => {
             (options.position(StreamPosition::End).backwards(), if forwards { 1 } else { limit + 1 })
         }
         ReadFrom::Start if forwards => (options.position(StreamPosition::Start).forwards(), limit),
         ReadFrom::Start => (options.position(StreamPosition::Start).forwards(), 1),
-        ReadFrom::At(revision) if forwards => (options.position(StreamPosition::Position(revision.0)).forwards(), limit),
-        ReadFrom::At(revision) => (options.position(StreamPosition::Position(revision.0)).backwards(), limit + 1),
+        ReadFrom::At(revision) if forwards => {
+            (options.position(StreamPosition::Position(revision.0)).forwards(), limit)
+        }
+        ReadFrom::At(revision) => {
+            (options.position(StreamPosition::Position(revision.0)).backwards(), limit + 1)
+        }
     };
-    let told = stream(&store.connection, name, &options, count).await.map_err(|fault| fault.of_read(Some(name)))?;
+    let told =
+        stream(&store.connection, name, &options, count).await.map_err(|fault| fault.of_read(Some(name)))?;
     store.novelty.saw(told.events.iter().map(|event| event.position).max());
     let last = match told.last {
         Some(last) => last,
@@ -137,7 +145,8 @@ pub(crate) async fn all_page(store: &KurrentStore, request: ReadAll) -> Result<A
         Direction::Backwards => backwards(store, request.from, limit, &request.filter).await,
     };
     let mut page = page.map_err(|fault| fault.of_read(None))?;
-    let passes = |event: &RecordedEvent| request.filter.matches(event) && !convert::is_own(event.stream.as_str());
+    let passes =
+        |event: &RecordedEvent| request.filter.matches(event) && !convert::is_own(event.stream.as_str());
     page.events.retain(passes);
     Ok(page)
 }
@@ -155,12 +164,16 @@ async fn forwards(
             let next = newest(store).await?.map_or(Position::FIRST, Position::next);
             return Ok(AllPage { events: Vec::new(), next: Some(next), end: true });
         }
-        ReadFrom::Start | ReadFrom::At(Position::FIRST) => (Position::FIRST, read(StreamPosition::Start, limit).await?),
+        ReadFrom::Start | ReadFrom::At(Position::FIRST) => {
+            (Position::FIRST, read(StreamPosition::Start, limit).await?)
+        }
         ReadFrom::At(start) => {
             let beside = start.previous().unwrap_or(Position::FIRST);
             let stretch = match read(StreamPosition::Position(beside), limit + 1).await {
                 Err(Fault::NoPlace(_)) => match read(StreamPosition::Position(start), limit).await {
-                    Err(Fault::NoPlace(fault)) if newest(store).await?.is_some_and(|newest| newest >= start) => {
+                    Err(Fault::NoPlace(fault))
+                        if newest(store).await?.is_some_and(|newest| newest >= start) =>
+                    {
                         return Err(Fault::NoPlace(fault));
                     }
                     Err(Fault::NoPlace(_)) => Stretch { events: Vec::new(), end: true },
@@ -190,7 +203,8 @@ async fn backwards(
     let stretch = match from {
         ReadFrom::Start => {
             let everything = Filter::everything();
-            let first = stretch(connection, StreamPosition::Start, Direction::Forwards, 1, &everything).await?;
+            let first =
+                stretch(connection, StreamPosition::Start, Direction::Forwards, 1, &everything).await?;
             return Ok(AllPage { events: first.events, next: None, end: true });
         }
         ReadFrom::End | ReadFrom::At(Position(u64::MAX)) => read(StreamPosition::End, limit).await?,
@@ -235,7 +249,8 @@ async fn from_event(
 /// The position of the newest event of all, documents too.
 pub(crate) async fn newest(store: &KurrentStore) -> Result<Option<Position>, Fault> {
     let everything = Filter::everything();
-    let newest = stretch(&store.connection, StreamPosition::End, Direction::Backwards, 1, &everything).await?;
+    let newest =
+        stretch(&store.connection, StreamPosition::End, Direction::Backwards, 1, &everything).await?;
     let position = newest.events.first().map(|event| event.position);
     store.novelty.saw(position);
     Ok(position)

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, DeleteMode, Direction, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata, StreamPage,
-    StreamQuery, StreamsPage, SubscribeTo, Subscription, stream_metadata,
+    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
+    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, stream_metadata,
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 use kurrentdb::{DeleteStreamOptions, TombstoneStreamOptions};
@@ -54,14 +54,20 @@ impl KurrentStore {
 
     /// Where a stream is. A tombstoned one is an error.
     async fn current(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
-        let state = stream_state(&self.connection, stream).await.map_err(|fault| fault.of_read(Some(stream)))?;
+        let state =
+            stream_state(&self.connection, stream).await.map_err(|fault| fault.of_read(Some(stream)))?;
         if state.tombstoned {
             return Err(ReadError::StreamDeleted { stream: stream.clone() });
         }
         Ok(state.current)
     }
 
-    async fn delete(&self, stream: &StreamName, expected: ExpectedRevision, mode: DeleteMode) -> Result<(), Fault> {
+    async fn delete(
+        &self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+        mode: DeleteMode,
+    ) -> Result<(), Fault> {
         let (state, deadline) = (convert::state(expected), self.connection.options.deadline);
         let (soft, hard) = (
             DeleteStreamOptions::default().stream_state(state).deadline(deadline),
@@ -106,18 +112,24 @@ impl EventStore for KurrentStore {
         self.current(stream).await
     }
 
-    async fn stream_metadata(&self, stream: &StreamName) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
+    async fn stream_metadata(
+        &self,
+        stream: &StreamName,
+    ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
         if stream.is_metadata() {
             self.current(stream).await?;
             return Ok((StreamMetadata::of_metadata_streams(), CurrentRevision::NoStream));
         }
-        let newest = ReadStream { direction: Direction::Backwards, ..ReadStream::backwards(stream.metadata_stream()) };
+        let newest =
+            ReadStream { direction: Direction::Backwards, ..ReadStream::backwards(stream.metadata_stream()) };
         match self.read_stream(newest.limit(1)).await {
             Ok(page) => {
                 let data = page.events.first().map(|event| event.data.clone()).unwrap_or_default();
                 Ok((StreamMetadata::from_json(&data), CurrentRevision::At(page.last)))
             }
-            Err(ReadError::StreamNotFound { .. }) => Ok((StreamMetadata::default(), CurrentRevision::NoStream)),
+            Err(ReadError::StreamNotFound { .. }) => {
+                Ok((StreamMetadata::default(), CurrentRevision::NoStream))
+            }
             Err(ReadError::StreamDeleted { .. }) => Err(ReadError::StreamDeleted { stream: stream.clone() }),
             Err(error) => Err(error),
         }

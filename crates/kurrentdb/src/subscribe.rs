@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use engine_store::{
-    Filter, ReadError, RecordedEvent, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage, subscribe::Source,
+    Filter, ReadError, RecordedEvent, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage,
+    subscribe::Source,
 };
 use engine_types::{CurrentRevision, Position, Revision, StreamName};
 use kurrentdb::{StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions, SubscriptionEvent};
@@ -22,7 +23,11 @@ const SILENT_EVENTS: usize = 256;
 type Message = Result<SubscriptionMessage, ReadError>;
 
 /// Begins a subscription: it stands when this returns.
-pub(crate) async fn begin(store: &KurrentStore, to: SubscribeTo, filter: Filter) -> Result<Subscription, ReadError> {
+pub(crate) async fn begin(
+    store: &KurrentStore,
+    to: SubscribeTo,
+    filter: Filter,
+) -> Result<Subscription, ReadError> {
     let place = Place::of(store, to).await?;
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let mut feed = Feed { store: store.clone(), place, filter, sender, silent: 0 };
@@ -45,7 +50,8 @@ struct Channel(mpsc::Receiver<Message>);
 #[async_trait]
 impl Source for Channel {
     async fn fill(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<(), ReadError> {
-        let ended = || ReadError::unavailable("the subscription has ended: subscribe again after the last event");
+        let ended =
+            || ReadError::unavailable("the subscription has ended: subscribe again after the last event");
         ready.push_back(self.0.recv().await.ok_or_else(ended)??);
         Ok(())
     }
@@ -63,7 +69,9 @@ impl Place {
     async fn of(store: &KurrentStore, to: SubscribeTo) -> Result<Self, ReadError> {
         Ok(match to {
             SubscribeTo::Stream(stream, SubscribeFrom::Start) => Place::Stream(stream, None),
-            SubscribeTo::Stream(stream, SubscribeFrom::After(revision)) => Place::Stream(stream, Some(revision)),
+            SubscribeTo::Stream(stream, SubscribeFrom::After(revision)) => {
+                Place::Stream(stream, Some(revision))
+            }
             SubscribeTo::Stream(stream, SubscribeFrom::End) => {
                 let state = crate::append::stream_state(&store.connection, &stream).await;
                 let state = state.map_err(|fault| fault.of_read(Some(&stream)))?;
@@ -143,10 +151,14 @@ impl Feed {
         }
     }
 
-    async fn subscribe(&self, client: &kurrentdb::Client) -> Result<kurrentdb::Subscription, kurrentdb::Error> {
+    async fn subscribe(
+        &self,
+        client: &kurrentdb::Client,
+    ) -> Result<kurrentdb::Subscription, kurrentdb::Error> {
         let mut subscription = match &self.place {
             Place::Stream(stream, after) => {
-                let from = after.map_or(StreamPosition::Start, |revision| StreamPosition::Position(revision.0));
+                let from =
+                    after.map_or(StreamPosition::Start, |revision| StreamPosition::Position(revision.0));
                 let options = SubscribeToStreamOptions::default().start_from(from);
                 client.subscribe_to_stream(stream.as_str(), &options).await
             }

@@ -131,6 +131,7 @@ async fn a_subscription_comes_back_without_a_hole_and_without_a_repetition() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_url_that_is_none_is_named_without_its_password() {
-    let refused = KurrentStore::connect("esdb://ann:s3cret@", Options::default()).await.unwrap_err().to_string();
+    let refused =
+        KurrentStore::connect("esdb://ann:s3cret@", Options::default()).await.unwrap_err().to_string();
     assert!(!refused.contains("s3cret"), "{refused}");
 }

@@ -134,6 +134,23 @@ pub(crate) fn documents(
     Ok(keys)
 }
 
+/// Calls `visit` with the names of all streams that begin with `prefix`, in order.
+pub(crate) fn names(
+    view: &View,
+    prefix: &str,
+    mut visit: impl FnMut(&str) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let fetch = |part: usize, from: &str, behind| view.parts[part].index.names(from, behind, CHUNK);
+    let mut names = Merge::new(view.parts.len(), prefix, false, fetch);
+    while let Some((name, _)) = names.next()? {
+        if !name.starts_with(prefix) {
+            break;
+        }
+        visit(&name)?;
+    }
+    Ok(())
+}
+
 type Counts = BTreeMap<(Option<Arc<str>>, Arc<str>), u64>;
 
 /// Which event types occur, by category, and how often.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine_store::ReadError;
+use engine_store::{MaintenanceError, ReadError};
 use rustix::io::Errno;
 
 /// Why a directory could not be opened as a store, sorted by what to do next.
@@ -25,7 +25,7 @@ pub enum OpenError {
     },
     /// The files are of another format.
     #[error(
-        "`{file}` has format version {found}, this program reads version {supported}: use a program that fits"
+        "`{file}` has format version {found}, this program reads versions up to {supported}: use a program that fits"
     )]
     WrongVersion {
         /// The file.
@@ -180,6 +180,12 @@ impl From<Trouble> for OpenError {
             Trouble::Io { file, source } => OpenError::io(&file, source),
             Trouble::Damage { file, offset, fault } => OpenError::Corrupt { file, offset, fault },
         }
+    }
+}
+
+impl From<Trouble> for MaintenanceError {
+    fn from(trouble: Trouble) -> Self {
+        ReadError::from(trouble).into()
     }
 }
 

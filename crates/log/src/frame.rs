@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Event = 1,
     Document = 2,
     DocumentRemoval = 3,
+    /// Keeps the revision and the id of the last event of its stream, which was removed.
+    Removed = 4,
 }
 
 /// The last frame of its append: with it the append is complete.
@@ -147,6 +149,7 @@ impl Head {
             1 => Kind::Event,
             2 => Kind::Document,
             3 => Kind::DocumentRemoval,
+            4 => Kind::Removed,
             _ => return Err(Fault::Shape),
         };
         let head = Head {

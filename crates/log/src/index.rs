@@ -38,6 +38,9 @@ pub(crate) struct Span {
     pub first: u64,
     pub count: u64,
     pub tombstoned: bool,
+    /// Whether it keeps only the number of an event that was removed. It is the only one then, and nothing of the
+    /// stream is before it.
+    pub removed: bool,
     /// Where the newest of them stands.
     pub last_offset: u64,
     /// Where their offsets stand in an index file.
@@ -78,6 +81,30 @@ pub(crate) struct Found {
     pub seen: u64,
 }
 
+impl Search<'_> {
+    /// What was found; `all` says that all positions were looked at, and not only those up to the last that was found.
+    fn found(&self, events: Vec<(u64, u64)>, all: bool) -> Found {
+        let last = events.last().filter(|_| !all).map(|(position, _)| *position);
+        let seen = match (last, self.direction) {
+            (None, _) => self.positions.end.saturating_sub(self.positions.start),
+            (Some(last), Direction::Forwards) => last + 1 - self.positions.start,
+            (Some(last), Direction::Backwards) => self.positions.end - last,
+        };
+        Found { events, seen }
+    }
+}
+
+/// The shortened ids of a run of positions, zero for those without an event.
+fn by_position(positions: Range<u64>, ids: impl Iterator<Item = (u64, u64)>) -> Vec<u64> {
+    let mut all = vec![0; crate::units::index(positions.end - positions.start)];
+    for (position, id) in ids {
+        if let Some(place) = all.get_mut(crate::units::index(position - positions.start)) {
+            *place = id;
+        }
+    }
+    all
+}
+
 impl Index {
     pub(crate) fn memory(index: MemoryIndex) -> Self {
         Index::Memory(Box::new(RwLock::new(index)))
@@ -107,6 +134,14 @@ impl Index {
         match self {
             Index::Memory(memory) => memory.read().events(),
             Index::File(file) => file.disk.events,
+        }
+    }
+
+    /// The position behind the last event that stands there, or ever stood there.
+    pub(crate) fn next_position(&self) -> u64 {
+        match self {
+            Index::Memory(memory) => memory.read().next_position(),
+            Index::File(file) => file.disk.next_position,
         }
     }
 
@@ -185,7 +220,7 @@ impl Index {
         }
     }
 
-    /// The shortened ids of the newest events, oldest first, at most `limit`.
+    /// The shortened ids of the newest positions, oldest first, at most `limit`; zero for those without an event.
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
         self.ask(|memory| memory.newest_ids(limit), |disk| disk.newest_ids(limit))
     }

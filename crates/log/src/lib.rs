@@ -35,6 +35,7 @@ mod options;
 mod read;
 mod recovery;
 mod scan;
+mod scavenge;
 mod sealing;
 mod segment;
 mod shared;

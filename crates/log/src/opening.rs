@@ -3,7 +3,11 @@
 mod marker;
 mod parts;
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    sync::Arc,
+};
 
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -14,7 +18,7 @@ use crate::{
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{SEGMENT_HEADER, Segment, SegmentHeader},
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader, name::SegmentName},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -55,6 +59,9 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
     let pages = Arc::new(PageCache::new(options.cache_bytes));
     let parts = parts::open(&disk, segments, &ending, &pages)?;
+    for name in &found.superseded {
+        disk.remove(name).map_err(at)?;
+    }
     if found.is_clean {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
@@ -107,6 +114,8 @@ pub(crate) struct Found {
     pub segments: Vec<String>,
     /// Files that were not finished when the process ended.
     pub unfinished: Vec<String>,
+    /// Files in whose place others stand.
+    pub superseded: Vec<String>,
     /// What a store has not.
     pub strangers: Vec<String>,
 }
@@ -120,12 +129,29 @@ impl Found {
                 CLEAN => found.is_clean = true,
                 LOCK | "lost+found" => {}
                 _ if name.ends_with(UNFINISHED) => found.unfinished.push(name),
-                _ if Segment::parse_name(&name).is_some() => found.segments.push(name),
+                _ if SegmentName::parse_log(&name).is_some() => found.segments.push(name),
                 _ => found.strangers.push(name),
             }
         }
-        found.segments.sort();
+        found.set_aside_superseded();
         Ok(found)
+    }
+
+    /// Keeps of each segment what was written last.
+    fn set_aside_superseded(&mut self) {
+        let mut newest = BTreeMap::new();
+        for name in self.segments.iter().filter_map(|name| SegmentName::parse_log(name)) {
+            let known = newest.entry(name.number).or_insert(name);
+            *known = name.max(*known);
+        }
+        let is_newest = |name: &SegmentName| newest.get(&name.number).is_none_or(|newest| newest == name);
+        let is_old = |name: &String| {
+            let name = SegmentName::parse_log(name).or_else(|| SegmentName::parse_idx(name));
+            name.is_some_and(|name| !is_newest(&name))
+        };
+        self.superseded = self.segments.extract_if(.., |name| is_old(name)).collect();
+        self.superseded.extend(self.strangers.extract_if(.., |name| is_old(name)));
+        self.segments.sort();
     }
 
     /// Says what the files make of the directory.
@@ -133,10 +159,7 @@ impl Found {
         if self.has_store {
             return Ok(Content::Store);
         }
-        let is_index = |name: &String| {
-            name.strip_suffix(".idx")
-                .is_some_and(|name| Segment::parse_name(&format!("{name}.log")).is_some())
-        };
+        let is_index = |name: &String| SegmentName::parse_idx(name).is_some();
         if self.is_clean || self.strangers.iter().any(is_index) {
             return Ok(Content::WithoutMarker);
         }
@@ -207,7 +230,7 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
         disk.sync()
     };
     create().map_err(|error: io::Error| OpenError::io(disk.place(), error))?;
-    let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0 };
+    let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0, generation: 0 };
     Segment::prepare(disk, header)
         .and_then(|segment| segment.take_name(disk))
         .map_err(|error| OpenError::io(disk.place(), error))?;
@@ -256,7 +279,7 @@ fn open_segments(
     for (number, name) in names.iter().enumerate() {
         let mode = if number + 1 == names.len() { last } else { Mode::Read };
         let segment = Segment::open(disk, name, mode, store)?;
-        let previous = segments.back().map_or(Ok(0), Segment::len)?;
+        let previous = segments.back().map_or(Ok(0), Segment::original_len)?;
         let corrupt = |fault: &str| {
             Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault: fault.to_owned() })
         };

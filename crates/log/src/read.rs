@@ -41,9 +41,14 @@ pub(crate) fn stream_page(
     let newest = stream.newest.filter(|_| !stream.metadata.is_deleted()).ok_or_else(not_found)?;
     let last = Revision(newest.1.last());
     let metadata = if name.is_metadata() { StreamMetadata::of_metadata_streams() } else { stream.metadata };
-    let first = metadata.first_readable(last);
-    let wanted = stream_metadata::revisions(request, first, last);
-    let (mut events, read) = revisions(view, options, name, newest, wanted.clone(), request.direction)?;
+    let mut first = metadata.first_readable(last);
+    let mut wanted = stream_metadata::revisions(request, first, last);
+    let spans = if wanted.is_empty() { Vec::new() } else { view.spans(name.as_str(), newest, wanted.start)? };
+    if let Some(left) = first_left(view, &spans).filter(|left| *left > wanted.start) {
+        first = Revision(left);
+        wanted = stream_metadata::revisions(request, first, last);
+    }
+    let (mut events, read) = revisions(view, options, name, &spans, wanted.clone(), request.direction)?;
     let next = match request.direction {
         Direction::Forwards => Some(read.end).filter(|next| *next <= last.0),
         Direction::Backwards => {
@@ -54,12 +59,19 @@ pub(crate) fn stream_page(
     Ok(StreamPage { events, next: next.map(Revision), last })
 }
 
+/// The first revision that is left in the oldest of these spans, if what was before it may have been scavenged.
+fn first_left(view: &View, spans: &[(usize, Span)]) -> Option<u64> {
+    let (part, oldest) = spans.first()?;
+    let was_scavenged = view.parts[..=*part].iter().any(|part| part.segment.rewritten.is_some());
+    was_scavenged.then_some(if oldest.removed { oldest.first + 1 } else { oldest.first })
+}
+
 /// Reads revisions of a stream, and answers which of them: the page may be full before.
 fn revisions(
     view: &View,
     options: &LogOptions,
     name: &StreamName,
-    newest: (usize, Span),
+    spans: &[(usize, Span)],
     wanted: Range<u64>,
     direction: Direction,
 ) -> Result<(Vec<RecordedEvent>, Range<u64>), Trouble> {
@@ -67,10 +79,9 @@ fn revisions(
     let mut left = wanted.clone();
     let mut budget = options.page_bytes;
     let mut decoder = Decoder::default();
-    let spans = if wanted.is_empty() { Vec::new() } else { view.spans(name.as_str(), newest, wanted.start)? };
     while !left.is_empty() && budget > 0 {
         let at = nearest(&left, direction);
-        let (part, span) = find(view, name, &spans, at)?;
+        let (part, span) = find(view, name, spans, at)?;
         let part = &view.parts[part];
         let here = left.start.max(span.first)..left.end.min(span.last() + 1);
         let chunk = next_of(&here, direction, CHUNK);

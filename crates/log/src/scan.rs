@@ -26,8 +26,18 @@ pub(crate) fn frames(
     segment: &Segment,
     from: u64,
     to: u64,
-    mut visit: impl FnMut(u64, &Head, &[u8]) -> Result<(), Trouble>,
+    visit: impl FnMut(u64, &Head, &[u8]) -> Result<(), Trouble>,
 ) -> Result<Scanned, Trouble> {
+    each_frame(segment, from, to, visit)
+}
+
+/// [`frames`] for a `visit` that fails in ways of its own.
+pub(crate) fn each_frame<E: From<Trouble>>(
+    segment: &Segment,
+    from: u64,
+    to: u64,
+    mut visit: impl FnMut(u64, &Head, &[u8]) -> Result<(), E>,
+) -> Result<Scanned, E> {
     let mut window = Window { segment, to, start: from, bytes: Bytes::new() };
     let mut offset = from;
     while offset < to {

@@ -14,7 +14,7 @@ use crate::{
     disk::{self, Disk},
     index::{Index, build, file::FileIndex, memory::MemoryIndex, page::PageCache},
     recovery,
-    segment::{SEGMENT_HEADER, Segment},
+    segment::Segment,
     shared::Shared,
     view::Part,
 };
@@ -67,9 +67,7 @@ fn seal(shared: &Shared, segment: u64) {
     let part = view.parts.iter().find(|part| part.segment.header.number == segment);
     let Some(segment) = part.map(|part| part.segment.clone()) else { return };
     if let Some(index) = write(&shared.disk, &segment, &bytes, &shared.pages) {
-        let first_position = segment.header.first_position;
-        let index = Index::File(Box::new(index));
-        shared.exchange_parts(Part { segment, first_position, begin: SEGMENT_HEADER, index });
+        shared.exchange_parts(Part::of(segment, Index::File(Box::new(index))));
     }
 }
 
@@ -88,8 +86,7 @@ fn index_bytes(shared: &Shared, number: u64) -> Option<Vec<u8>> {
     if let (None, Index::Memory(memory)) = (second, &first.index) {
         return Some(build::encode(&first.segment, &memory.read()));
     }
-    let empty = MemoryIndex::starting(first.segment.header.first_position, SEGMENT_HEADER);
-    match recovery::index_whole(&first.segment, empty, end) {
+    match recovery::index_whole(&first.segment, MemoryIndex::of(&first.segment), end) {
         Ok(memory) => Some(build::encode(&first.segment, &memory)),
         Err(error) => {
             warn!("the index of segment {number} could not be built: {error}");
@@ -114,8 +111,7 @@ pub(crate) fn write(
     bytes: &[u8],
     pages: &Arc<PageCache>,
 ) -> Option<FileIndex> {
-    let written =
-        disk::write_whole(&**disk, &build::file_name(segment), bytes).map_err(|error| error.to_string());
+    let written = disk::write_whole(&**disk, &segment.name().idx(), bytes).map_err(|error| error.to_string());
     match written.and_then(|()| FileIndex::open(disk, segment, pages)) {
         Ok(index) => index,
         Err(error) => {

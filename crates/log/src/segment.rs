@@ -1,6 +1,13 @@
 //! Segments: the files that hold the frames, one after the other in the order in which they were written.
 
-use std::{io, path::PathBuf, sync::Arc};
+pub(crate) mod name;
+pub(crate) mod rewritten;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -11,11 +18,16 @@ use crate::{
     frame::{Fault, HEADER, Head},
     units::{index, le},
 };
+use name::SegmentName;
+use rewritten::Rewritten;
 
-/// The version of all files of this format.
+/// The version of all files of this format as they are written first.
 pub(crate) const VERSION: u32 = 1;
 
-/// The bytes before the first frame.
+/// The version of segments that were written anew, and of their indexes.
+pub(crate) const REWRITTEN: u32 = 2;
+
+/// The bytes before the first frame of a segment that was not written anew.
 pub(crate) const SEGMENT_HEADER: u64 = 64;
 
 const MAGIC: [u8; 8] = *b"cqrsSEG\n";
@@ -28,37 +40,53 @@ pub(crate) struct SegmentHeader {
     pub number: u64,
     /// The position of the first event in it.
     pub first_position: u64,
-    /// The length of the segment before it, so that a cut of that one is found.
+    /// The length of the segment before it as that was written first, so that a cut of that one is found.
     pub previous_length: u64,
+    /// How often the segment was written anew.
+    pub generation: u32,
 }
 
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; 64] {
-        let mut bytes = header(MAGIC);
+        let version = if self.generation == 0 { VERSION } else { REWRITTEN };
+        let mut bytes = header(MAGIC, version);
         bytes[16..32].copy_from_slice(self.store.as_bytes());
         bytes[32..40].copy_from_slice(&self.number.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.first_position.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.previous_length.to_le_bytes());
+        bytes[56..60].copy_from_slice(&self.generation.to_le_bytes());
         seal_header(bytes)
     }
 
-    fn decode(bytes: &[u8], file: &std::path::Path) -> Result<Self, OpenError> {
-        check_header(bytes, MAGIC, file)?;
+    fn decode(bytes: &[u8], file: &Path) -> Result<Self, OpenError> {
+        check_header(bytes, MAGIC, REWRITTEN, file)?;
         Ok(SegmentHeader {
             store: Uuid::from_slice(&bytes[16..32]).unwrap_or_default(),
             number: le!(u64, bytes, 32),
             first_position: le!(u64, bytes, 40),
             previous_length: le!(u64, bytes, 48),
+            generation: le!(u32, bytes, 56),
         })
+    }
+}
+
+impl SegmentHeader {
+    /// What binds the checksums of the frames to their segment.
+    fn salt(&self) -> u32 {
+        let salt = crc32c::crc32c_append(crc32c::crc32c(self.store.as_bytes()), &self.number.to_le_bytes());
+        match self.generation {
+            0 => salt,
+            generation => crc32c::crc32c_append(salt, &generation.to_le_bytes()),
+        }
     }
 }
 
 /// A header of 64 bytes, as every file of the store begins with: the magic word, the version, content, and
 /// a checksum. Word, version and checksum stay where they are in every version to come.
-pub(crate) fn header(magic: [u8; 8]) -> [u8; 64] {
+pub(crate) fn header(magic: [u8; 8], version: u32) -> [u8; 64] {
     let mut bytes = [0; 64];
     bytes[..8].copy_from_slice(&magic);
-    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
     bytes
 }
 
@@ -69,8 +97,9 @@ pub(crate) fn seal_header(mut bytes: [u8; 64]) -> [u8; 64] {
     bytes
 }
 
-/// Checks a header, in the order in which the answers help: is it ours, is it whole, can we read it.
-pub(crate) fn check_header(bytes: &[u8], magic: [u8; 8], file: &std::path::Path) -> Result<(), OpenError> {
+/// Checks a header, in the order in which the answers help: is it ours, is it whole, can we read it. Versions up to
+/// `newest` can be read.
+pub(crate) fn check_header(bytes: &[u8], magic: [u8; 8], newest: u32, file: &Path) -> Result<(), OpenError> {
     let corrupt =
         |fault: &str| Err(OpenError::Corrupt { file: file.to_owned(), offset: 0, fault: fault.to_owned() });
     if bytes.len() < 64 {
@@ -83,8 +112,8 @@ pub(crate) fn check_header(bytes: &[u8], magic: [u8; 8], file: &std::path::Path)
         return corrupt("this is a file of another kind");
     }
     match le!(u32, bytes, 8) {
-        VERSION => Ok(()),
-        found => Err(OpenError::WrongVersion { file: file.to_owned(), found, supported: VERSION }),
+        found if (VERSION..=newest).contains(&found) => Ok(()),
+        found => Err(OpenError::WrongVersion { file: file.to_owned(), found, supported: newest }),
     }
 }
 
@@ -92,37 +121,44 @@ pub(crate) fn check_header(bytes: &[u8], magic: [u8; 8], file: &std::path::Path)
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub header: SegmentHeader,
+    /// How it was written anew, if it was.
+    pub rewritten: Option<Rewritten>,
     /// What binds the checksums of its frames to it.
     pub salt: u32,
     /// For messages.
     pub path: PathBuf,
     pub file: Arc<dyn File>,
+    /// Where its files are removed when nobody reads them any more.
+    superseded: OnceLock<Arc<dyn Disk>>,
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if let Some(disk) = self.superseded.get() {
+            let name = self.name();
+            // What stays is removed when the store is opened the next time.
+            let _stays = disk.remove(&name.log()).and_then(|()| disk.remove(&name.idx()));
+        }
+    }
 }
 
 impl Segment {
-    /// The name of a segment file: its number, so that names sort, and its first position, for people.
-    pub(crate) fn name(number: u64, first_position: u64) -> String {
-        format!("segment-{number:010}-{first_position:020}.log")
-    }
-
-    /// The number and the first position in the name of a segment file.
-    pub(crate) fn parse_name(name: &str) -> Option<(u64, u64)> {
-        let (number, position) = name.strip_prefix("segment-")?.strip_suffix(".log")?.split_once('-')?;
-        Some((number.parse().ok()?, position.parse().ok()?))
+    pub(crate) fn name(&self) -> SegmentName {
+        SegmentName::of(&self.header)
     }
 
     /// Creates a segment under the name of what is unfinished.
     pub(crate) fn prepare(disk: &dyn Disk, header: SegmentHeader) -> io::Result<Self> {
-        let name = Segment::name(header.number, header.first_position);
+        let name = SegmentName::of(&header).log();
         let file = disk.open(&format!("{name}{UNFINISHED}"), Mode::Create)?;
         disk::write_full(&*file, &header.encode(), 0)?;
         file.sync()?;
-        Ok(Segment::with(header, disk.place().join(&name), file))
+        Ok(Segment::with(header, None, disk.place().join(&name), file))
     }
 
     /// Gives a segment that was prepared its name, durably. After a crash it is there whole, or not at all.
     pub(crate) fn take_name(&self, disk: &dyn Disk) -> io::Result<()> {
-        let name = Segment::name(self.header.number, self.header.first_position);
+        let name = self.name().log();
         disk.rename(&format!("{name}{UNFINISHED}"), &name)?;
         disk.sync()
     }
@@ -132,25 +168,60 @@ impl Segment {
         let path = disk.place().join(name);
         let io = |error| OpenError::io(&path, error);
         let file = disk.open(name, mode).map_err(io)?;
-        let mut bytes = [0; 64];
+        let mut bytes = [0; 128];
         let count = disk::read_full(&*file, &mut bytes, 0).map_err(io)?;
-        let header = SegmentHeader::decode(&bytes[..count], &path)?;
-        let named = Segment::parse_name(name);
-        if header.store != store || named != Some((header.number, header.first_position)) {
+        let header = SegmentHeader::decode(&bytes[..count.min(64)], &path)?;
+        if header.store != store || SegmentName::parse_log(name) != Some(SegmentName::of(&header)) {
             let fault = "the file belongs to another store, or had another name".to_owned();
             return Err(OpenError::Corrupt { file: path, offset: 0, fault });
         }
-        Ok(Segment::with(header, path, file))
+        let rewritten = if header.generation == 0 {
+            None
+        } else {
+            let rewritten = Rewritten::decode(bytes.get(64..count).unwrap_or_default(), header.salt());
+            let rewritten = rewritten.map_err(|fault| Trouble::damage(&path, 64, fault))?;
+            rewritten
+                .check_file(file.len().map_err(io)?)
+                .map_err(|fault| Trouble::damage(&path, 64, fault))?;
+            Some(rewritten)
+        };
+        Ok(Segment::with(header, rewritten, path, file))
     }
 
-    fn with(header: SegmentHeader, path: PathBuf, file: Arc<dyn File>) -> Self {
-        let salt =
-            crc32c::crc32c_append(crc32c::crc32c(header.store.as_bytes()), &header.number.to_le_bytes());
-        Segment { header, salt, path, file }
+    pub(crate) fn with(
+        header: SegmentHeader,
+        rewritten: Option<Rewritten>,
+        path: PathBuf,
+        file: Arc<dyn File>,
+    ) -> Self {
+        Segment { header, rewritten, salt: header.salt(), path, file, superseded: OnceLock::new() }
     }
 
+    /// The offset of the first frame.
+    pub(crate) fn begin(&self) -> u64 {
+        if self.rewritten.is_some() { rewritten::BEGIN } else { SEGMENT_HEADER }
+    }
+
+    /// The offset behind the last frame there can be.
     pub(crate) fn len(&self) -> Result<u64, Trouble> {
-        self.file.len().map_err(|error| Trouble::io(&self.path, error))
+        match &self.rewritten {
+            Some(rewritten) => Ok(rewritten.length),
+            None => self.file.len().map_err(|error| Trouble::io(&self.path, error)),
+        }
+    }
+
+    /// The length of the segment as it was written first, which the header of the next one tells.
+    pub(crate) fn original_len(&self) -> Result<u64, Trouble> {
+        match &self.rewritten {
+            Some(rewritten) => Ok(rewritten.original_length),
+            None => self.len(),
+        }
+    }
+
+    /// Lets its files be removed when nobody reads them any more: another segment stands in its place.
+    pub(crate) fn supersede(&self, disk: &Arc<dyn Disk>) {
+        // Only the first call counts, and all are the same.
+        let _again = self.superseded.set(disk.clone());
     }
 
     /// Reads `from..to`, or less where the file ends before.

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use engine_store::{AllPage, ReadAll, ReadError, ReadStream, StreamPage, subscribe::Pages};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::{
     disk::Disk,
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub pages: Arc<PageCache>,
     view: RwLock<View>,
     closed: AtomicBool,
+    /// Held by the one who writes segments anew; whoever closes the store waits for it.
+    pub scavenging: Mutex<()>,
 }
 
 impl Shared {
@@ -35,7 +37,7 @@ impl Shared {
     ) -> Self {
         let facts = Arc::new(Facts::new(options.cached_streams));
         let view = RwLock::new(View { parts: Arc::new(parts), facts });
-        Shared { disk, options, pages, view, closed: AtomicBool::new(false) }
+        Shared { disk, options, pages, view, closed: AtomicBool::new(false), scavenging: Mutex::new(()) }
     }
 
     /// What can be read now.
@@ -75,7 +77,13 @@ impl Shared {
         view.parts = Arc::new(parts);
     }
 
-    /// Exchanges the parts of a segment that is not written any more for one.
+    /// Whether the store was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Exchanges the parts of a segment that is not written any more for one. One of an older generation comes too
+    /// late.
     pub(crate) fn exchange_parts(&self, part: Part) {
         let number = part.segment.header.number;
         let mut view = self.view.write();
@@ -86,6 +94,9 @@ impl Shared {
         else {
             return;
         };
+        if parts[first].segment.header.generation > part.segment.header.generation {
+            return;
+        }
         parts.splice(first..=last, [Arc::new(part)]);
         // What was found out counts the parts as they were.
         let facts = Arc::new(Facts::new(self.options.cached_streams));

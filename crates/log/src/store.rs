@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport,
+    EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
+    ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
+    Subscription, VerifyProgress, VerifyReport,
     document::MAX_DOCUMENT_BYTES,
     stream_metadata,
     subscribe::{Follow, Pages},
@@ -23,6 +24,7 @@ use crate::{
     error::OpenError,
     opening::{self, Opened},
     options::LogOptions,
+    scavenge,
     shared::Shared,
     verify,
     writer::queue::{Job, Queue, Reply},
@@ -219,6 +221,23 @@ impl EventStore for LogStore {
     ) -> Result<VerifyReport, ReadError> {
         let view = self.handle.shared.open_view()?;
         verify::verify_view(self.handle.shared.disk.clone(), view, progress).await
+    }
+
+    async fn scavenge(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<ScavengeReport, MaintenanceError> {
+        let shared = &self.handle.shared;
+        shared.open_view()?;
+        if !scavenge::finds_anything(shared, progress).await? {
+            return Ok(ScavengeReport {
+                segments: shared.view().segments().len() as u64,
+                ..Default::default()
+            });
+        }
+        // What is decided on must be on disk: decisions are made on finished segments only.
+        self.ask(Job::Roll).await?;
+        scavenge::scavenge(shared, progress).await
     }
 
     fn properties(&self) -> Properties {

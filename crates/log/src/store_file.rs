@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::OpenError,
-    segment::{check_header, header, seal_header},
+    segment::{VERSION, check_header, header, seal_header},
     units::le,
 };
 
@@ -24,14 +24,14 @@ const CLEAN_MAGIC: [u8; 8] = *b"cqrsCLN\n";
 
 /// The content of `store`.
 pub(crate) fn encode_store(store: Uuid) -> [u8; 64] {
-    let mut bytes = header(STORE_MAGIC);
+    let mut bytes = header(STORE_MAGIC, VERSION);
     bytes[16..32].copy_from_slice(store.as_bytes());
     seal_header(bytes)
 }
 
 /// Reads `store`.
 pub(crate) fn decode_store(bytes: &[u8], file: &Path) -> Result<Uuid, OpenError> {
-    check_header(bytes, STORE_MAGIC, file)?;
+    check_header(bytes, STORE_MAGIC, VERSION, file)?;
     Ok(Uuid::from_slice(&bytes[16..32]).unwrap_or_default())
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct CleanMark {
 
 impl CleanMark {
     pub(crate) fn encode(&self) -> [u8; 64] {
-        let mut bytes = header(CLEAN_MAGIC);
+        let mut bytes = header(CLEAN_MAGIC, VERSION);
         bytes[16..32].copy_from_slice(self.store.as_bytes());
         bytes[32..40].copy_from_slice(&self.segment.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.length.to_le_bytes());
@@ -58,7 +58,7 @@ impl CleanMark {
     }
 
     pub(crate) fn decode(bytes: &[u8], file: &Path) -> Result<Self, OpenError> {
-        check_header(bytes, CLEAN_MAGIC, file)?;
+        check_header(bytes, CLEAN_MAGIC, VERSION, file)?;
         Ok(CleanMark {
             store: Uuid::from_slice(&bytes[16..32]).unwrap_or_default(),
             segment: le!(u64, bytes, 32),

@@ -14,7 +14,7 @@ use crate::{
     opening::{self, Content, Ending, Found},
     segment::Segment,
     store_file::CLEAN,
-    view::{Part, View},
+    view::View,
 };
 use check::{Check, End};
 
@@ -59,14 +59,15 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
     let mut previous = 0;
     for (number, segment) in segments.iter().enumerate() {
         check.follows(segment, number as u64, previous);
-        previous = segment.len()?;
+        previous = segment.original_len()?;
+        let length = segment.len()?;
         let end = match &ending {
-            _ if number + 1 < segments.len() => End::At(previous),
-            Ending::MayBeTorn => End::MayBeTorn(previous),
-            Ending::Unmarked { .. } => End::At(previous),
+            _ if number + 1 < segments.len() => End::At(length),
+            Ending::MayBeTorn => End::MayBeTorn(length),
+            Ending::Unmarked { .. } => End::At(length),
             Ending::Marked(mark) => {
                 check.or_fault(crate::recovery::check_mark(segment, mark))?;
-                End::At(mark.length.min(previous))
+                End::At(mark.length.min(length))
             }
         };
         check.segment(disk, segment, end)?;
@@ -90,11 +91,7 @@ pub(crate) async fn verify_view(
             let _gone = tell.blocking_send(progress);
         };
         let mut check = Check::new(&tell);
-        // A segment may have several parts; the last tells where it ends.
-        let same =
-            |one: &Arc<Part>, next: &Arc<Part>| one.segment.header.number == next.segment.header.number;
-        let ends: Vec<_> = view.parts.chunk_by(same).filter_map(|parts| parts.last()).collect();
-        let ends: Vec<_> = ends.into_iter().map(|part| (part.segment.clone(), part.index.end())).collect();
+        let ends = view.segments();
         check.total = ends.iter().map(|(_, end)| end).sum();
         for (segment, end) in ends {
             check.segment(&*disk, &segment, End::Published(end))?;

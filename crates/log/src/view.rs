@@ -14,7 +14,7 @@ use quick_cache::{
 
 use crate::{
     error::Trouble,
-    index::{DocumentEntry, Index, Span, document_hash, stream_hash},
+    index::{DocumentEntry, Index, Span, document_hash, memory::MemoryIndex, stream_hash},
     segment::Segment,
 };
 
@@ -29,9 +29,14 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// All frames of a segment.
+    pub(crate) fn of(segment: Arc<Segment>, index: Index) -> Self {
+        Part { first_position: segment.header.first_position, begin: segment.begin(), segment, index }
+    }
+
     /// The position behind the last event.
     pub(crate) fn next_position(&self) -> u64 {
-        self.first_position + self.index.events()
+        self.index.next_position()
     }
 
     /// How long a frame of this part typically is.
@@ -102,6 +107,28 @@ pub(crate) fn current(newest: &Newest) -> CurrentRevision {
 }
 
 impl View {
+    /// The same without the part that is written: all of it is on disk, and stays as it is.
+    pub(crate) fn finished(&self) -> View {
+        let (written, finished) = self.parts.split_last().expect("a store has at least one segment");
+        let nothing = MemoryIndex::starting(written.first_position, written.begin);
+        let nothing = Part {
+            segment: written.segment.clone(),
+            first_position: written.first_position,
+            begin: written.begin,
+            index: Index::memory(nothing),
+        };
+        let parts = finished.iter().cloned().chain([Arc::new(nothing)]).collect();
+        View { parts: Arc::new(parts), facts: Arc::new(Facts::new(0)) }
+    }
+
+    /// The segments, each with the offset behind its last frame. A segment may have several parts.
+    pub(crate) fn segments(&self) -> Vec<(Arc<Segment>, u64)> {
+        let same =
+            |one: &Arc<Part>, next: &Arc<Part>| one.segment.header.number == next.segment.header.number;
+        let last = self.parts.chunk_by(same).filter_map(|parts| parts.last());
+        last.map(|part| (part.segment.clone(), part.index.end())).collect()
+    }
+
     /// The part that is written.
     pub(crate) fn written(&self) -> &Arc<Part> {
         self.parts.last().expect("a store has at least one segment")
@@ -115,6 +142,12 @@ impl View {
     /// The part that holds the event at a position, or would.
     pub(crate) fn part_of(&self, position: u64) -> usize {
         self.parts.partition_point(|part| part.first_position <= position).saturating_sub(1)
+    }
+
+    /// Whether there is an event at a position. One that cannot be read is there.
+    pub(crate) fn holds(&self, position: u64) -> bool {
+        let part = &self.parts[self.part_of(position)];
+        part.index.offset(position).map_or(true, |offset| offset < part.index.end())
     }
 
     /// The newest events of streams, all at one moment.
@@ -211,10 +244,19 @@ impl View {
 
     /// The newest of a document, and the part where it stands.
     pub(crate) fn document_entry(&self, key: &str) -> Result<Option<(usize, DocumentEntry)>, Trouble> {
+        Ok(self.newest_of_document(key, self.parts.len())?.filter(|(_, entry)| !entry.removed))
+    }
+
+    /// The newest of a document in the first so many parts, its removal too, and the part where it stands.
+    pub(crate) fn newest_of_document(
+        &self,
+        key: &str,
+        parts: usize,
+    ) -> Result<Option<(usize, DocumentEntry)>, Trouble> {
         let hash = document_hash(key);
-        for (number, part) in self.parts.iter().enumerate().rev() {
+        for (number, part) in self.parts[..parts].iter().enumerate().rev() {
             if let Some(entry) = part.index.document(key, hash)? {
-                return Ok((!entry.removed).then_some((number, entry)));
+                return Ok(Some((number, entry)));
             }
         }
         Ok(None)

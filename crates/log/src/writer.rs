@@ -83,6 +83,8 @@ impl Writer {
 
     fn finish(mut self) -> Result<(), CloseFailure> {
         self.shared.close();
+        // Nobody may touch the files when the lock is given back.
+        let _nobody_scavenges = self.shared.scavenging.lock();
         if let Some(why) = &self.poison {
             return Err(CloseFailure::Failed(why.clone()));
         }
@@ -161,6 +163,10 @@ impl Writer {
                 batch.wants_sync = true;
                 batch.answers.push(Answer::Deleted(reply, result));
             }
+            Job::Roll(reply) => {
+                let rolled = self.known(batch, |_| Ok(())).and_then(|()| self.next_segment(batch));
+                batch.answers.push(Answer::Deleted(reply, rolled));
+            }
         }
     }
 
@@ -207,7 +213,12 @@ impl Writer {
         let options = &self.shared.options;
         let too_long = batch.end() > SEGMENT_HEADER && batch.end() + size > options.segment_bytes;
         let too_many = batch.end() > SEGMENT_HEADER && self.shared.names_held() >= options.segment_names;
-        if !(too_long || too_many || self.finished_segment) {
+        if too_long || too_many || self.finished_segment { self.next_segment(batch) } else { Ok(()) }
+    }
+
+    /// Commits what is in the batch and goes on in a new segment, if anything is in this one.
+    fn next_segment(&mut self, batch: &mut Batch) -> Result<(), AppendError> {
+        if batch.end() == SEGMENT_HEADER && !self.finished_segment {
             return Ok(());
         }
         let full = {

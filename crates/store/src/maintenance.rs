@@ -1,11 +1,12 @@
-//! Looking after a store: checking that all that it holds is whole.
+//! Looking after a store: checking that all that it holds is whole, and giving back the room of what can no longer
+//! be read.
 
 use std::collections::HashMap;
 
 use engine_types::{Position, Revision, StreamName};
 
 use crate::{
-    EventStore, ReadAll, ReadError,
+    AppendError, EventStore, ReadAll, ReadError,
     read::DEFAULT_PAGE_EVENTS,
     stream_metadata::{DELETED, TOMBSTONE_EVENT_TYPE},
 };
@@ -20,6 +21,50 @@ pub struct VerifyProgress {
     pub done: u64,
     /// All the work, in the same unit.
     pub total: u64,
+}
+
+/// How far any other work on a store has come.
+pub type Progress = VerifyProgress;
+
+/// Why work on a store was not done, sorted by what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaintenanceError {
+    /// The store does not offer this.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Somebody else is at it: wait until that is done.
+    #[error("this store is already being {0}: wait until that is done")]
+    Busy(&'static str),
+    /// The disk has no room for the work. The store is whole and goes on: make room, then begin again.
+    #[error("the disk is full: {what} needs {needed_bytes} bytes of free room; make room, then begin again")]
+    NoRoom {
+        /// What needs the room.
+        what: String,
+        /// How much it needs.
+        needed_bytes: u64,
+    },
+    /// The store cannot be read. The cause says what to do.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The store cannot be written. The cause says what to do.
+    #[error(transparent)]
+    Write(#[from] AppendError),
+}
+
+/// What a scavenge gave back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct ScavengeReport {
+    /// How many segments (files) were looked at; 0 where a store has none.
+    pub segments: u64,
+    /// How many of them were written anew.
+    pub rewritten: u64,
+    /// How many events were removed.
+    pub events: u64,
+    /// How many old versions of documents were removed; 0 where a store keeps none.
+    pub documents: u64,
+    /// How many bytes were given back; 0 where a store does not count them.
+    pub bytes: u64,
 }
 
 /// What a check found.

@@ -4,6 +4,7 @@
 
 mod chunks;
 mod reading;
+mod scavenging;
 mod state;
 
 use std::sync::{
@@ -19,9 +20,10 @@ use tokio::sync::watch;
 
 use crate::{
     AllPage, AppendError, AppendRequest, Appended, Clock, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, SystemClock, concurrency::StreamState,
-    document::MAX_DOCUMENT_BYTES, stream_metadata, subscribe::Follow,
+    EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
+    ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
+    Subscription, SystemClock, concurrency::StreamState, document::MAX_DOCUMENT_BYTES, stream_metadata,
+    subscribe::Follow,
 };
 use state::State;
 
@@ -218,6 +220,17 @@ impl EventStore for MemoryStore {
         let matching = state.documents.keys().filter(|key| key.as_str().starts_with(prefix));
         let behind = matching.filter(|key| after.is_none_or(|after| *key > after));
         Ok(behind.take(limit).cloned().collect())
+    }
+
+    async fn scavenge(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<ScavengeReport, MaintenanceError> {
+        let now = self.inner.clock.now();
+        let mut state = self.inner.write().map_err(ReadError::unavailable)?;
+        let events = state.scavenge(now);
+        progress(Progress { done: events, total: events });
+        Ok(ScavengeReport { events, ..ScavengeReport::default() })
     }
 
     fn properties(&self) -> Properties {

@@ -8,8 +8,8 @@ use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
 use crate::{
     AllPage, AppendError, AppendRequest, Appended, Document, DocumentKey, EventTypeCount, ExpectedVersion,
-    Filter, ReadAll, ReadError, ReadStream, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
-    SubscribeTo, Subscription, VerifyProgress, VerifyReport,
+    Filter, MaintenanceError, Progress, ReadAll, ReadError, ReadStream, ScavengeReport, StreamMetadata,
+    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport,
 };
 
 /// Keeps events in streams. Everything that the engine does to the world outside goes through this trait.
@@ -161,6 +161,25 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         progress: &(dyn Fn(VerifyProgress) + Send + Sync),
     ) -> Result<VerifyReport, ReadError> {
         crate::maintenance::verify_by_reading(self, progress).await
+    }
+
+    /// Removes the events that can no longer be read, telling how far it has come: those that were deleted, those
+    /// before `$tb` and beyond `$maxCount`, and from the beginning of each stream those older than `$maxAge`.
+    ///
+    /// The store goes on meanwhile. What is left keeps its revisions and positions; a stream goes on with the
+    /// revision behind its last event, whether or not that is still there. What was removed does not come back
+    /// when the metadata of its stream is changed, and an append that is repeated is not recognised by it.
+    /// Whatever interrupts a scavenge, the store is whole, and the next scavenge does the rest.
+    ///
+    /// # Errors
+    /// See [`MaintenanceError`].
+    async fn scavenge(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<ScavengeReport, MaintenanceError> {
+        let _nothing_to_tell = progress;
+        let kind = self.properties().kind;
+        Err(MaintenanceError::Unsupported(format!("a store of kind `{kind}` is not scavenged from here")))
     }
 
     /// What kind of store this is.

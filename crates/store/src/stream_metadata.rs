@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{AppendError, AppendRequest, ContentType, Direction, NewEvent, ReadFrom, ReadStream, Timestamp};
+use crate::{
+    AppendError, AppendRequest, ContentType, Direction, NewEvent, ReadFrom, ReadStream, Timestamp,
+    concurrency::StreamState,
+};
 
 /// The type of the events that hold metadata.
 pub const METADATA_EVENT_TYPE: &str = "$metadata";
@@ -87,6 +90,23 @@ impl StreamMetadata {
     /// Whether an event of this time is too old at `now`.
     pub fn is_expired(&self, created: Timestamp, now: Timestamp) -> bool {
         self.max_age_seconds.is_some_and(|seconds| now.since(created) > Duration::from_secs(seconds))
+    }
+}
+
+/// The first revision of a stream that can ever be read again as far as counts go; all before it may be scavenged.
+///
+/// `own_tombstone` says that the stream itself is closed for ever, and so ends with the event that says so; a
+/// metadata stream is closed with the stream that it describes, and nothing of it is left.
+pub fn first_kept(
+    metadata: &StreamMetadata,
+    state: &StreamState,
+    own_tombstone: bool,
+    last: Revision,
+) -> Revision {
+    match (own_tombstone, state.tombstoned) {
+        (true, _) => last,
+        (false, true) => last.next(),
+        (false, false) => metadata.first_readable(last),
     }
 }
 

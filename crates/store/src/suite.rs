@@ -41,6 +41,7 @@ pub mod model;
 
 pub mod read_all;
 pub mod read_stream;
+pub mod scavenge;
 pub mod subscribe;
 pub mod tombstone;
 pub mod verify;

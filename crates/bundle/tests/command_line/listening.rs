@@ -117,7 +117,7 @@ fn handlers_are_listed_paused_and_resumed_over_restarts() {
     assert_eq!(engine.call(&["send", "DepositMoney", "id=jsdf", "amount=1"]).code, Some(0));
     let report = listed("balances");
     assert_eq!((&report["state"], &report["lag_events"]), (&json!("paused"), &json!(1)));
-    let (code, refused) = engine.answer(&["query", "balances", "--timeout", "200ms"]);
+    let (code, refused) = engine.answer(&["query", "balances"]);
     assert_eq!((code, &refused["error"]["kind"]), (Some(1), &json!("not_yet_handled")), "{refused}");
     let (code, stale) = engine.answer(&["query", "balances", "--consistency", "eventual"]);
     assert_eq!((code, &stale["answer"][1]["balance"]), (Some(0), &json!(23)));
@@ -193,14 +193,19 @@ fn interrupting_a_rebuild_leaves_the_read_model_that_was_shown() {
         names
     };
     assert_eq!(files(), ["statement.v1.g1.sqlite"]);
-    let mut rebuild = engine.console(&["projections", "rebuild", "statement"]);
-    let begun = Instant::now();
-    while files().len() < 2 && begun.elapsed() < Duration::from_secs(20) {
-        std::thread::yield_now();
-    }
-    rebuild.signal(Signal::INT);
-    assert_eq!(rebuild.wait(), Some(130));
-    assert_eq!(files(), ["statement.v1.g1.sqlite"], "the half-built one is removed");
+    // On a busy machine a rebuild may be through before the signal comes: then the next one is interrupted.
+    let ends = (1..=10).map(|shown| {
+        let mut rebuild = engine.console(&["projections", "rebuild", "statement"]);
+        let begun = Instant::now();
+        while files().len() < 2 && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        rebuild.signal(Signal::INT);
+        (shown, rebuild.wait())
+    });
+    let (shown, end) = ends.into_iter().find(|(_, end)| *end != Some(0)).unwrap();
+    assert_eq!(end, Some(130));
+    assert_eq!(files(), [format!("statement.v1.g{shown}.sqlite")], "the half-built one is removed");
     let (code, answer) = engine.answer(&["query", "statement", "a", "limit=1"]);
     assert_eq!((code, &answer["answer"]["balance"]), (Some(0), &json!(20_000)));
 }

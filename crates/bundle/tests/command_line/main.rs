@@ -15,4 +15,5 @@ mod session;
 mod shutdown;
 mod terminal;
 mod transfer;
+mod upkeep;
 mod usage;

@@ -96,6 +96,7 @@ fn reading_makes_no_store_of_a_mistyped_name() {
             &["read", "$all", "--follow"],
             &["streams"],
             &["verify"],
+            &["scavenge"],
             &["export", "copy.jsonl"],
         ] {
             let (code, answer) = engine.answer(&[&["--store", store], words].concat());

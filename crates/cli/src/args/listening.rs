@@ -49,8 +49,8 @@ pub(crate) enum HandlersCommand {
     Resume(Name),
     /// Let a handler handle events again from a position on; its parked sequences are forgotten
     Reset(Reset),
-    /// List the sequences that a handler has put aside
-    Parked(Name),
+    /// List the sequences that a handler has put aside, or show one with the event at fault
+    Parked(Parked),
     /// Hand out parked events again
     Retry(Sequence),
     /// Leave parked events unhandled for good
@@ -75,6 +75,15 @@ pub(crate) struct Reset {
     /// Only say what it would lead to
     #[arg(long)]
     pub(crate) preview: bool,
+}
+
+/// The arguments of `handlers parked`.
+#[derive(Debug, Args)]
+pub(crate) struct Parked {
+    /// The handler's name
+    pub(crate) name: String,
+    /// The key of the sequence to show [default: all that are parked, without their events]
+    pub(crate) key: Option<String>,
 }
 
 /// Parked sequences of a handler.

@@ -8,7 +8,7 @@ use engine::{
 };
 
 use crate::{
-    args::{Handlers, HandlersCommand, Reset, Sequence},
+    args::{Handlers, HandlersCommand, Parked, Reset, Sequence},
     failure::Trouble,
     output::{Answer, Done, Output},
     world::World,
@@ -37,9 +37,7 @@ pub(super) async fn run(handlers: &Handlers, world: &World, output: &mut Output)
         }
         Some(HandlersCommand::Reset(reset)) => self::reset(reset, bus, output).await?,
         Some(HandlersCommand::Parked(parked)) => {
-            for sequence in bus.handlers().parked(&parked.name).await? {
-                output.answer(&Answer::Parked(&sequence))?;
-            }
+            self::parked(parked, bus, output).await?;
         }
         Some(HandlersCommand::Retry(sequence)) => {
             each(sequence, bus, output, "handled", async |name, key, scope| {
@@ -55,6 +53,18 @@ pub(super) async fn run(handlers: &Handlers, world: &World, output: &mut Output)
         }
     }
     Ok(output.flush()?)
+}
+
+async fn parked(parked: &Parked, bus: &Bus, output: &mut Output) -> Result<(), Trouble> {
+    if let Some(key) = &parked.key {
+        let (sequence, event) = bus.handlers().parked_sequence(&parked.name, key).await?;
+        output.answer(&Answer::ParkedEvent { sequence: &sequence, event: event.as_ref() })?;
+        return Ok(());
+    }
+    for sequence in bus.handlers().parked(&parked.name).await? {
+        output.answer(&Answer::Parked(&sequence))?;
+    }
+    Ok(())
 }
 
 async fn reset(reset: &Reset, bus: &Bus, output: &mut Output) -> Result<(), Trouble> {

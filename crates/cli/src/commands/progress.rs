@@ -1,6 +1,13 @@
 //! Progress bars.
 
+use engine::store::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows how far work on the store has come.
+pub(super) fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+}
 
 /// A bar on stderr, which is nothing where stderr is no terminal.
 pub(super) fn bar(doing: &'static str) -> ProgressBar {

@@ -23,7 +23,7 @@ pub(super) async fn run(
     let bus = world.bus().await?;
     match &projections.command {
         None => {
-            bus.handlers().settle(SETTLE).await;
+            bus.projections().settle(SETTLE).await;
             let reports = bus.projections().list().await?;
             output.answer(&Answer::Projections(&reports))?;
         }
@@ -44,13 +44,12 @@ pub(super) async fn run(
     Ok(output.flush()?)
 }
 
-/// Breaks off what is being built, and waits until it is gone.
+/// Breaks off what is being built.
 pub(crate) async fn cancel(projections: &Projections, world: &World) {
     let Some(ProjectionsCommand::Rebuild(rebuild)) = &projections.command else { return };
     if let Ok(bus) = world.bus().await
         && let Ok(Some(rebuilding)) = bus.projections().rebuilding(&rebuild.name)
     {
         rebuilding.cancel();
-        let _ = rebuilding.finished().await;
     }
 }

@@ -12,12 +12,7 @@ pub(super) async fn run(world: &World, output: &mut Output) -> Result<(), Troubl
     world.expect_store().await?;
     let bar = progress::bar("verifying");
     let shown = bar.clone();
-    let checked = world
-        .verify(move |progress| {
-            shown.set_length(progress.total);
-            shown.set_position(progress.done);
-        })
-        .await;
+    let checked = world.verify(move |progress| progress::show(&shown, progress)).await;
     bar.finish_and_clear();
     let report = checked?;
     output.answer(&Answer::Verified(&report))?;

@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, human_listening, raw_json, table};
+use super::{Answer, human_help, human_listening, human_upkeep, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -50,6 +50,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Answered { answer, .. } => table::write_answer(out, answer),
         Answer::Handlers(reports) => human_listening::write_handlers(out, reports),
         Answer::Parked(sequence) => human_listening::write_parked(out, sequence),
+        Answer::ParkedEvent { sequence, event } => human_listening::write_parked_event(out, sequence, *event),
         Answer::Reset { handler, preview, leads_to } => {
             human_listening::write_reset(out, handler, *preview, leads_to)
         }
@@ -61,6 +62,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
         Answer::Migrated { from, to } => writeln!(out, "the schema was migrated from version {from} to {to}"),
         Answer::Verified(report) => write_report(out, report),
+        Answer::Scavenged(report) => human_upkeep::write_scavenged(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())
         }
@@ -169,7 +171,7 @@ fn write_state(
     }
 }
 
-fn write_event(out: &mut impl Write, event: &RecordedEvent, in_all: bool) -> io::Result<()> {
+pub(super) fn write_event(out: &mut impl Write, event: &RecordedEvent, in_all: bool) -> io::Result<()> {
     if in_all {
         write!(out, "{ASIDE}{:>6}{ASIDE:#}  ", event.position)?;
     }

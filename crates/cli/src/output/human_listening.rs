@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use engine::{
     listen::{HandlerReport, HandlerState, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
+    store::RecordedEvent,
 };
 
 use super::{
     Done,
-    human::{ASIDE, NAME, counted},
+    human::{ASIDE, NAME, counted, write_event},
     table,
 };
 
@@ -70,6 +71,19 @@ pub(super) fn write_parked(out: &mut impl Write, sequence: &ParkedSequence) -> i
         counted(*waiting, "event"),
         sequence.parked_at()
     )
+}
+
+/// Writes a sequence that was put aside, and the event at fault.
+pub(super) fn write_parked_event(
+    out: &mut impl Write,
+    sequence: &ParkedSequence,
+    event: Option<&RecordedEvent>,
+) -> io::Result<()> {
+    write_parked(out, sequence)?;
+    match event {
+        Some(event) => write_event(out, event, true),
+        None => writeln!(out, "{ASIDE}the event can no longer be read{ASIDE:#}"),
+    }
 }
 
 /// Writes what a reset has led to, or would.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
-    listen::ResetPreview,
+    listen::{ParkedSequence, ResetPreview},
     runtime::map::{CommandDescription, Map, QueryDescription},
     store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
@@ -59,6 +59,14 @@ struct Recorded<'a> {
     content_type: Option<&'static str>,
 }
 
+/// A parked sequence with the event at fault; absent where it can no longer be read.
+#[derive(Serialize)]
+struct ParkedEvent<'a> {
+    #[serde(flatten)]
+    sequence: &'a ParkedSequence,
+    event: Option<Recorded<'a>>,
+}
+
 /// What a reset has led to, or would.
 #[derive(Serialize)]
 struct Reset<'a> {
@@ -96,6 +104,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         }
         Answer::Handlers(reports) => reports.iter().try_for_each(|report| line(out, report)),
         Answer::Parked(sequence) => line(out, sequence),
+        Answer::ParkedEvent { sequence, event } => {
+            line(out, &Fine { ok: true, what: ParkedEvent { sequence, event: event.map(event_form) } })
+        }
         Answer::Reset { handler, preview, leads_to } => {
             line(out, &Fine { ok: true, what: Reset { handler, preview: *preview, leads_to } })
         }
@@ -108,6 +119,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
         Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
         Answer::Verified(report) => line(out, &verified(report)),
+        Answer::Scavenged(report) => line(out, &Fine { ok: true, what: report }),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))
         }
@@ -271,6 +283,20 @@ mod tests {
              \"data\":{\"amount\":123456789012345678901},\"metadata\":{},\
              \"created\":\"1970-01-01T00:00:00.000000Z\"}\n"
         );
+    }
+
+    #[test]
+    fn a_parked_sequence_is_one_object_with_the_event_at_fault() {
+        let event = event(b"{}", ContentType::Json);
+        let sequence: ParkedSequence = serde_json::from_value(json!({
+            "key": "account-jsdf", "position": 7, "stream": "account-jsdf", "revision": 1,
+            "event_type": "MoneyDeposited", "error": "no", "attempts": 6, "parked_at_us": 0, "waiting": 2,
+        }))
+        .unwrap();
+        let line = written(&Answer::ParkedEvent { sequence: &sequence, event: Some(&event) });
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["ok"], &line["error"], &line["waiting"]), (&json!(true), &json!("no"), &json!(2)));
+        assert_eq!((&line["event"]["type"], &line["event"]["data"]), (&json!("MoneyDeposited"), &json!({})));
     }
 
     #[test]

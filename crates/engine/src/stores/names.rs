@@ -14,7 +14,8 @@ pub(super) fn node_name() -> String {
 
 /// The name of a store as it may be shown: passwords are told to nobody.
 pub fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres") || is_kurrent(scheme))
+    let Some((scheme, rest)) =
+        url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres") || is_kurrent(scheme))
     else {
         return url.to_owned();
     };

@@ -1,15 +1,13 @@
 //! From an index in memory to an index file.
 
-use uuid::Uuid;
-
 use super::{
     bloom::{self, Of},
-    memory::MemoryIndex,
+    memory::{MemoryIndex, Stream},
     page::{PAYLOAD, Pages},
     table::{Extent, TableWriter},
 };
 use crate::{
-    segment::{Segment, check_header, header, seal_header},
+    segment::{REWRITTEN, Segment, SegmentHeader, VERSION, check_header, header, seal_header},
     units::{le, packed},
 };
 
@@ -37,11 +35,13 @@ pub(super) struct Layout {
     pub document_fences: Extent,
     pub bloom: Extent,
     pub dictionary: Extent,
+    /// Absent where all positions hold events.
+    pub positions: Option<Extent>,
 }
 
 impl Layout {
-    pub(super) fn extents(&mut self) -> [&mut Extent; 10] {
-        [
+    pub(super) fn extents(&mut self) -> impl Iterator<Item = &mut Extent> {
+        let always = [
             &mut self.offsets,
             &mut self.kinds,
             &mut self.ids,
@@ -52,33 +52,38 @@ impl Layout {
             &mut self.document_fences,
             &mut self.bloom,
             &mut self.dictionary,
-        ]
+        ];
+        always.into_iter().chain(&mut self.positions)
     }
 }
 
 /// What binds the pages of an index file to it.
-pub(super) fn salt(store: Uuid, segment: u64) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c_append(0x1D, store.as_bytes()), &segment.to_le_bytes())
+pub(super) fn salt(segment: &SegmentHeader) -> u32 {
+    let salt = crc32c::crc32c_append(0x1D, segment.store.as_bytes());
+    let salt = crc32c::crc32c_append(salt, &segment.number.to_le_bytes());
+    match segment.generation {
+        0 => salt,
+        generation => crc32c::crc32c_append(salt, &generation.to_le_bytes()),
+    }
 }
 
-/// The name of the index file of a segment.
-pub(crate) fn file_name(segment: &Segment) -> String {
-    let header = &segment.header;
-    Segment::name(header.number, header.first_position).replace(".log", ".idx")
+/// Whether the header of an index file is that of the index of a segment.
+pub(super) fn fits(first: &[u8], segment: &SegmentHeader) -> bool {
+    first[16..32] == *segment.store.as_bytes()
+        && le!(u64, first, 32) == segment.number
+        && le!(u32, first, 56) == segment.generation
 }
 
 /// Up to where an index file covers its segment, if it is the index of that one.
 pub(crate) fn covered(bytes: &[u8], segment: &Segment) -> Option<u64> {
-    check_header(bytes, MAGIC, std::path::Path::new("")).ok()?;
-    let header = &segment.header;
-    let fits = bytes[16..32] == *header.store.as_bytes() && le!(u64, bytes, 32) == header.number;
-    fits.then(|| le!(u64, bytes, 40))
+    check_header(bytes, MAGIC, REWRITTEN, std::path::Path::new("")).ok()?;
+    fits(bytes, &segment.header).then(|| le!(u64, bytes, 40))
 }
 
 /// The bytes of the index file for a segment, of which `index` holds all frames. The same frames make the
 /// same bytes.
 pub(crate) fn encode(segment: &Segment, index: &MemoryIndex) -> Vec<u8> {
-    let mut pages = Pages::new(salt(segment.header.store, segment.header.number));
+    let mut pages = Pages::new(salt(&segment.header));
     pages.push(&[]);
     let mut layout = Layout {
         offsets: numbers(&mut pages, index.offsets.iter().map(|number| number.to_le_bytes()), U32S),
@@ -97,7 +102,7 @@ pub(crate) fn encode(segment: &Segment, index: &MemoryIndex) -> Vec<u8> {
     for (name, stream) in streams {
         keys.push(bloom::hash(Of::Stream, name.as_str()));
         let count = crate::units::short(stream.offsets.len());
-        table.add(name.as_str(), &stream_value(stream.first, count, posting, stream.tombstoned));
+        table.add(name.as_str(), &stream_value(stream, count, posting));
         posting += count;
     }
     let (streams, stream_fences) = table.finish();
@@ -112,16 +117,22 @@ pub(crate) fn encode(segment: &Segment, index: &MemoryIndex) -> Vec<u8> {
     layout.document_fences = bytes(&mut pages, &document_fences);
     layout.bloom = bloom::write(&mut pages, &keys);
     layout.dictionary = bytes(&mut pages, &index.dictionary.encode());
+    layout.positions = index
+        .present
+        .as_ref()
+        .map(|present| numbers(&mut pages, present.iter().map(|number| number.to_le_bytes()), U32S));
     pages.set_first(&first_page(segment, index, layout));
     pages.bytes
 }
 
 fn first_page(segment: &Segment, index: &MemoryIndex, mut layout: Layout) -> Vec<u8> {
-    let mut bytes = header(MAGIC);
+    let version = if segment.header.generation == 0 { VERSION } else { REWRITTEN };
+    let mut bytes = header(MAGIC, version);
     bytes[16..32].copy_from_slice(segment.header.store.as_bytes());
     bytes[32..40].copy_from_slice(&segment.header.number.to_le_bytes());
     bytes[40..48].copy_from_slice(&index.end().to_le_bytes());
     bytes[48..56].copy_from_slice(&index.events().to_le_bytes());
+    bytes[56..60].copy_from_slice(&segment.header.generation.to_le_bytes());
     let mut page = seal_header(bytes).to_vec();
     for extent in layout.extents() {
         page.extend_from_slice(&extent.first_page.to_le_bytes());
@@ -156,12 +167,12 @@ fn bytes(pages: &mut Pages, bytes: &[u8]) -> Extent {
     Extent { first_page, length: bytes.len() as u64 }
 }
 
-fn stream_value(first: u64, count: u32, posting: u32, tombstoned: bool) -> [u8; STREAM] {
+fn stream_value(stream: &Stream, count: u32, posting: u32) -> [u8; STREAM] {
     let mut value = [0; STREAM];
-    value[..8].copy_from_slice(&first.to_le_bytes());
+    value[..8].copy_from_slice(&stream.first.to_le_bytes());
     value[8..12].copy_from_slice(&count.to_le_bytes());
     value[12..16].copy_from_slice(&posting.to_le_bytes());
-    value[16] = u8::from(tombstoned);
+    value[16] = u8::from(stream.tombstoned) | (u8::from(stream.removed) << 1);
     value
 }
 

@@ -8,6 +8,7 @@ use super::{
     DocumentEntry, Found, Search, Span,
     bloom::Bloom,
     build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
+    by_position,
     dictionary::Dictionary,
     page::{PAYLOAD, PageCache, PagedFile},
     table::{Extent, Table},
@@ -15,8 +16,8 @@ use super::{
 use crate::{
     disk::{Disk, Mode},
     error::Trouble,
-    segment::{Segment, check_header},
-    units::{index, le, unpacked},
+    segment::{REWRITTEN, Segment, check_header},
+    units::{ALIGN, index, le, unpacked},
 };
 
 /// An index file that is open.
@@ -26,6 +27,8 @@ pub(crate) struct DiskIndex {
     first_position: u64,
     pub events: u64,
     pub end: u64,
+    /// The position behind the last event that stands there, or ever stood there.
+    pub next_position: u64,
     layout: Layout,
     streams: Table,
     documents: Table,
@@ -41,14 +44,14 @@ impl DiskIndex {
         segment: &Segment,
         cache: &Arc<PageCache>,
     ) -> Result<Option<Self>, String> {
-        let name = build::file_name(segment);
+        let name = segment.name().idx();
         let path = disk.place().join(&name);
         let file = match disk.open(&name, Mode::Read) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|error| error.to_string())?,
         };
         let header = segment.header;
-        let salt = build::salt(header.store, header.number);
+        let salt = build::salt(&header);
         let file = PagedFile::new(file, path, salt, cache.clone());
         let read =
             |extent: Extent| file.all(extent.first_page, extent.length).map_err(|error| error.to_string());
@@ -63,11 +66,14 @@ impl DiskIndex {
         let first_position = header.first_position;
         let bloom =
             Bloom::open(&file, layout.bloom, |bytes| file.hold(bytes)).map_err(|error| error.to_string())?;
+        let next_position =
+            segment.rewritten.as_ref().map_or(first_position + events, |rewritten| rewritten.next_position);
         Ok(Some(DiskIndex {
             file,
             first_position,
             events,
             end,
+            next_position,
             layout,
             streams,
             documents,
@@ -84,7 +90,8 @@ impl DiskIndex {
         let mut span = Span {
             first: le!(u64, value, 0),
             count: u64::from(le!(u32, value, 8)),
-            tombstoned: value[16] != 0,
+            tombstoned: value[16] & 1 != 0,
+            removed: value[16] & 2 != 0,
             last_offset: 0,
             postings: u64::from(le!(u32, value, 12)),
         };
@@ -99,11 +106,11 @@ impl DiskIndex {
     }
 
     pub(crate) fn offset(&self, position: u64) -> Result<u64, Trouble> {
-        let place = position.saturating_sub(self.first_position);
-        if place >= self.events {
+        let place = self.place_of(position)?;
+        if place >= self.events || self.positions_of(&[place])? != [position] {
             return Ok(self.end);
         }
-        Ok(self.numbers(self.layout.offsets, place..place + 1)?.first().copied().unwrap_or(self.end))
+        Ok(self.number(self.layout.offsets, place)? * ALIGN)
     }
 
     pub(crate) fn document(&self, key: &str, hash: u64) -> Result<Option<DocumentEntry>, Trouble> {
@@ -151,7 +158,8 @@ impl DiskIndex {
     }
 
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
-        let first = self.events.saturating_sub(limit as u64);
+        let from = self.next_position.saturating_sub(limit as u64).max(self.first_position);
+        let first = self.place_of(from)?;
         let mut ids = Vec::new();
         let per_page = U64S as u64;
         let extent = self.layout.ids;
@@ -162,17 +170,40 @@ impl DiskIndex {
         for page in bytes.chunks(PAYLOAD) {
             ids.extend((0..U64S).map(|place| le!(u64, page, place * 8)));
         }
-        let skipped = index(first - from_page * per_page);
-        Ok(ids.into_iter().skip(skipped).take(index(self.events - first)).collect())
+        let ids = ids.into_iter().skip(index(first - from_page * per_page));
+        let positions = self.positions_of(&(first..self.events).collect::<Vec<_>>())?;
+        Ok(by_position(from..self.next_position, positions.into_iter().zip(ids)))
+    }
+
+    /// How many events stand before a position.
+    fn place_of(&self, position: u64) -> Result<u64, Trouble> {
+        let ahead = position.saturating_sub(self.first_position);
+        let Some(extent) = self.layout.positions else { return Ok(ahead.min(self.events)) };
+        let (mut low, mut high) = (0, self.events);
+        while low < high {
+            let middle = u64::midpoint(low, high);
+            if self.number(extent, middle)? < ahead {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// The positions of the events at these places.
+    fn positions_of(&self, places: &[u64]) -> Result<Vec<u64>, Trouble> {
+        let ahead = match self.layout.positions {
+            None => places.to_vec(),
+            Some(extent) => self.numbers_at(extent, places)?,
+        };
+        Ok(ahead.into_iter().map(|ahead| self.first_position + ahead).collect())
     }
 
     pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
-        let behind = self.first_position + self.events;
-        let places = search.positions.start - self.first_position
-            ..search.positions.end.min(behind) - self.first_position;
-        let mut found = Found::default();
+        let places = self.place_of(search.positions.start)?..self.place_of(search.positions.end)?;
         let mut wanted = Vec::new();
-        if search.kinds.all() {
+        let all = if search.kinds.all() {
             let count = (search.limit as u64).min(places.end - places.start);
             wanted.extend(match search.direction {
                 Direction::Forwards => places.start..places.start + count,
@@ -181,62 +212,61 @@ impl DiskIndex {
             if search.direction == Direction::Backwards {
                 wanted.reverse();
             }
-            found.seen = count;
+            count == places.end - places.start
         } else {
-            found.seen = self.wanted(search, places, &mut wanted)?;
-        }
-        let offsets = self.offsets_of(&wanted)?;
-        found.events = wanted.into_iter().map(|place| self.first_position + place).zip(offsets).collect();
-        Ok(found)
+            match search.direction {
+                Direction::Forwards => self.wanted(search, places, &mut wanted)?,
+                Direction::Backwards => self.wanted(search, places.rev(), &mut wanted)?,
+            }
+        };
+        let positions = self.positions_of(&wanted)?;
+        let offsets = self.numbers_at(self.layout.offsets, &wanted)?;
+        let offsets = offsets.into_iter().map(|packed| packed * ALIGN);
+        Ok(search.found(positions.into_iter().zip(offsets).collect(), all))
     }
 
-    /// Collects the places of events of the kinds, and answers how many places it looked at.
-    fn wanted(&self, search: &Search<'_>, places: Range<u64>, wanted: &mut Vec<u64>) -> Result<u64, Trouble> {
+    /// Collects the places of events of the kinds, and answers whether it looked at all places.
+    fn wanted(
+        &self,
+        search: &Search<'_>,
+        places: impl Iterator<Item = u64>,
+        wanted: &mut Vec<u64>,
+    ) -> Result<bool, Trouble> {
         let mut held: Option<(u64, bytes::Bytes)> = None;
-        let mut seen = 0;
-        let mut look = |place: u64| -> Result<bool, Trouble> {
+        for place in places {
             let number = place / U16S as u64;
             let page = match &held {
                 Some((known, page)) if *known == number => page,
                 _ => &held.insert((number, self.file.page(self.layout.kinds.first_page + number)?)).1,
             };
-            seen += 1;
             if search.kinds.may_pass(le!(u16, page, index(place % U16S as u64) * 2)) {
                 wanted.push(place);
             }
-            Ok(wanted.len() < search.limit)
-        };
-        match search.direction {
-            Direction::Forwards => {
-                for place in places {
-                    if !look(place)? {
-                        break;
-                    }
-                }
-            }
-            Direction::Backwards => {
-                for place in places.rev() {
-                    if !look(place)? {
-                        break;
-                    }
-                }
+            if wanted.len() >= search.limit {
+                return Ok(false);
             }
         }
-        Ok(seen)
+        Ok(true)
     }
 
-    fn offsets_of(&self, places: &[u64]) -> Result<Vec<u64>, Trouble> {
-        let mut offsets = Vec::with_capacity(places.len());
+    fn number(&self, extent: Extent, place: u64) -> Result<u64, Trouble> {
+        let page = self.file.page(extent.first_page + place / U32S as u64)?;
+        Ok(u64::from(le!(u32, page, index(place % U32S as u64) * 4)))
+    }
+
+    /// Numbers of 4 bytes from a run of them, at these places.
+    fn numbers_at(&self, extent: Extent, places: &[u64]) -> Result<Vec<u64>, Trouble> {
+        let mut numbers = Vec::with_capacity(places.len());
         let mut held: Option<(u64, bytes::Bytes)> = None;
         for place in places {
             let number = place / U32S as u64;
             let page = match &held {
                 Some((known, page)) if *known == number => page,
-                _ => &held.insert((number, self.file.page(self.layout.offsets.first_page + number)?)).1,
+                _ => &held.insert((number, self.file.page(extent.first_page + number)?)).1,
             };
-            offsets.push(unpacked(le!(u32, page, index(place % U32S as u64) * 4)));
+            numbers.push(u64::from(le!(u32, page, index(place % U32S as u64) * 4)));
         }
-        Ok(offsets)
+        Ok(numbers)
     }
 
     /// Offsets from a run of them.
@@ -256,13 +286,13 @@ impl DiskIndex {
 
 /// Checks the first page and reads from it where all parts stand.
 fn read_layout(first: &[u8], segment: &Segment, file: &PagedFile) -> Result<Layout, String> {
-    check_header(first, MAGIC, &file.path).map_err(|error| error.to_string())?;
-    let header = segment.header;
-    if &first[16..32] != header.store.as_bytes() || le!(u64, first, 32) != header.number {
+    check_header(first, MAGIC, REWRITTEN, &file.path).map_err(|error| error.to_string())?;
+    if !build::fits(first, &segment.header) {
         return Err("the file belongs to another segment".to_owned());
     }
-    let mut layout = Layout::default();
-    for (number, extent) in layout.extents().into_iter().enumerate() {
+    let positions = segment.rewritten.is_some().then(Extent::default);
+    let mut layout = Layout { positions, ..Layout::default() };
+    for (number, extent) in layout.extents().enumerate() {
         let at = 64 + number * 16;
         *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
     }

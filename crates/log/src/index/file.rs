@@ -10,7 +10,7 @@ use crate::{
     disk::{self, Disk},
     error::Trouble,
     recovery,
-    segment::{SEGMENT_HEADER, Segment},
+    segment::Segment,
 };
 
 /// The index file of a segment.
@@ -63,10 +63,10 @@ impl FileIndex {
         }
         let header = &self.segment.header;
         warn!("the index of segment {} is damaged and is built again", header.number);
-        let empty = MemoryIndex::starting(header.first_position, SEGMENT_HEADER);
+        let empty = MemoryIndex::of(&self.segment);
         let index = recovery::index_whole(&self.segment, empty, self.disk.end)?;
         let bytes = build::encode(&self.segment, &index);
-        if let Err(error) = disk::write_whole(&*self.directory, &build::file_name(&self.segment), &bytes) {
+        if let Err(error) = disk::write_whole(&*self.directory, &self.segment.name().idx(), &bytes) {
             warn!("the index of segment {} could not be written again: {error}", header.number);
         }
         Ok(self.rebuilt.get_or_init(|| index))

@@ -10,16 +10,21 @@ use engine_types::StreamName;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use super::{DocumentEntry, Found, Search, Shortener, Span, dictionary::Dictionary};
+use super::{DocumentEntry, Found, Search, Shortener, Span, by_position, dictionary::Dictionary};
 use crate::{
     frame::{Head, Kind, TOMBSTONE},
-    units::{index, packed, unpacked},
+    segment::Segment,
+    units::{index, packed, short, unpacked},
 };
 
 /// The index of the frames from `begin` to `end` of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryIndex {
     pub first_position: u64,
+    /// Which positions behind the first hold events, where not all do: the segment was written anew.
+    pub(super) present: Option<Vec<u32>>,
+    /// The position behind the last event that ever stood there, where not all are left.
+    covered: u64,
     end: u64,
     /// The offset of each event.
     pub(super) offsets: Vec<u32>,
@@ -38,6 +43,8 @@ pub(super) struct Stream {
     pub(super) first: u64,
     pub(super) offsets: Vec<u32>,
     pub(super) tombstoned: bool,
+    /// Whether what stands there keeps only the number of an event that was removed.
+    pub(super) removed: bool,
 }
 
 /// The names in order. They are sorted when somebody asks, for the writer has better things to do.
@@ -72,6 +79,34 @@ impl MemoryIndex {
         MemoryIndex { first_position, end: begin, ..MemoryIndex::default() }
     }
 
+    /// The index of nothing yet, for all frames of a segment.
+    pub(crate) fn of(segment: &Segment) -> Self {
+        let mut index = MemoryIndex::starting(segment.header.first_position, segment.begin());
+        if let Some(rewritten) = &segment.rewritten {
+            index.present = Some(Vec::new());
+            index.covered = rewritten.next_position;
+        }
+        index
+    }
+
+    /// The position behind the last event that stands there, or ever stood there.
+    pub(crate) fn next_position(&self) -> u64 {
+        if self.present.is_some() { self.covered } else { self.first_position + self.events() }
+    }
+
+    /// How many events stand before a position.
+    fn place_of(&self, position: u64) -> usize {
+        let ahead = position.saturating_sub(self.first_position);
+        match &self.present {
+            None => index(ahead).min(self.offsets.len()),
+            Some(present) => present.partition_point(|known| u64::from(*known) < ahead),
+        }
+    }
+
+    fn position_at(&self, place: usize) -> u64 {
+        self.first_position + self.present.as_ref().map_or(place as u64, |present| u64::from(present[place]))
+    }
+
     pub(crate) fn events(&self) -> u64 {
         self.offsets.len() as u64
     }
@@ -94,7 +129,7 @@ impl MemoryIndex {
     pub(crate) fn add(&mut self, run: &Run<'_>) {
         if !self.streams.contains_key(run.stream) {
             self.names.get_mut().fresh.push(run.stream.clone());
-            let fresh = Stream { first: run.first, offsets: Vec::new(), tombstoned: false };
+            let fresh = Stream { first: run.first, offsets: Vec::new(), tombstoned: false, removed: false };
             self.streams.insert(run.stream.clone(), fresh);
         }
         let Some(stream) = self.streams.get_mut(run.stream) else { return };
@@ -120,11 +155,10 @@ impl MemoryIndex {
 
     /// Adds what stands in a frame. Answers what contradicts the frames before it.
     pub(crate) fn add_frame(&mut self, offset: u64, head: &Head, frame: &[u8]) -> Result<(), &'static str> {
-        let next = self.first_position + self.events();
-        if head.position != next {
+        if !self.may_follow(head) {
             return Err("the position does not follow the one before");
         }
-        if head.kind != Kind::Event {
+        if matches!(head.kind, Kind::Document | Kind::DocumentRemoval) {
             let removed = head.kind == Kind::DocumentRemoval;
             self.add_document(head.name(frame), DocumentEntry { version: head.revision, offset, removed });
             return Ok(());
@@ -137,6 +171,20 @@ impl MemoryIndex {
         {
             return Err("the revision does not follow the one before");
         }
+        if head.kind == Kind::Removed {
+            let removed = Stream {
+                first: head.revision,
+                offsets: vec![packed(offset)],
+                tombstoned: false,
+                removed: true,
+            };
+            self.names.get_mut().fresh.push(stream.clone());
+            self.streams.insert(stream, removed);
+            return Ok(());
+        }
+        if let Some(present) = &mut self.present {
+            present.push(short(index(head.position - self.first_position)));
+        }
         let entry = Entry {
             offset,
             id: Shortener::of(stream.as_str()).shorten(head.id),
@@ -147,12 +195,25 @@ impl MemoryIndex {
         Ok(())
     }
 
+    /// Whether a frame may stand behind those that were added.
+    fn may_follow(&self, head: &Head) -> bool {
+        match &self.present {
+            None => head.position == self.first_position + self.events(),
+            Some(present) => {
+                let next = present.last().map_or(0, |last| u64::from(*last) + 1) + self.first_position;
+                let last = if head.kind == Kind::Event { head.position + 1 } else { head.position };
+                (next..=self.covered).contains(&head.position) && last <= self.covered
+            }
+        }
+    }
+
     pub(crate) fn stream(&self, name: &str) -> Option<Span> {
         let stream = self.streams.get(name)?;
         Some(Span {
             first: stream.first,
             count: stream.offsets.len() as u64,
             tombstoned: stream.tombstoned,
+            removed: stream.removed,
             last_offset: unpacked(*stream.offsets.last()?),
             postings: 0,
         })
@@ -166,8 +227,9 @@ impl MemoryIndex {
     }
 
     pub(crate) fn offset(&self, position: u64) -> u64 {
-        let place = index(position.saturating_sub(self.first_position));
-        self.offsets.get(place).map_or(self.end, |offset| unpacked(*offset))
+        let place = self.place_of(position);
+        let found = self.offsets.get(place).filter(|_| self.position_at(place) == position);
+        found.map_or(self.end, |offset| unpacked(*offset))
     }
 
     pub(crate) fn document(&self, key: &str) -> Option<DocumentEntry> {
@@ -175,21 +237,19 @@ impl MemoryIndex {
     }
 
     pub(crate) fn search(&self, search: &Search<'_>) -> Found {
-        let place = |position: u64| index(position.saturating_sub(self.first_position)).min(self.kinds.len());
-        let places = place(search.positions.start)..place(search.positions.end);
-        let mut found = Found::default();
+        let places = self.place_of(search.positions.start)..self.place_of(search.positions.end);
+        let mut events = Vec::new();
         let mut look = |at: usize| {
-            found.seen += 1;
             if search.kinds.may_pass(self.kinds[at]) {
-                found.events.push((self.first_position + at as u64, unpacked(self.offsets[at])));
+                events.push((self.position_at(at), unpacked(self.offsets[at])));
             }
-            found.events.len() < search.limit
+            events.len() < search.limit
         };
-        match search.direction {
+        let all = match search.direction {
             Direction::Forwards => places.into_iter().all(&mut look),
             Direction::Backwards => places.rev().all(&mut look),
         };
-        found
+        search.found(events, all)
     }
 
     pub(crate) fn names(&self, from: &str, behind: bool, limit: usize) -> Vec<(String, u64)> {
@@ -214,7 +274,10 @@ impl MemoryIndex {
     }
 
     pub(crate) fn newest_ids(&self, limit: usize) -> Vec<u64> {
-        self.ids[self.ids.len().saturating_sub(limit)..].to_vec()
+        let from = self.next_position().saturating_sub(limit as u64).max(self.first_position);
+        let place = self.place_of(from);
+        let known = (place..self.ids.len()).map(|place| (self.position_at(place), self.ids[place]));
+        by_position(from..self.next_position(), known)
     }
 }
 

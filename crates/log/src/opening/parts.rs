@@ -33,7 +33,7 @@ pub(super) fn open(
         let next_position = opening.next_position();
         if segment.header.first_position != next_position {
             let fault = format!("events from position {next_position} on are missing before this segment");
-            return Err(OpenError::Corrupt { file: segment.path, offset: 0, fault });
+            return Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault });
         }
         let segment = Arc::new(segment);
         if segments.is_empty() {
@@ -77,13 +77,13 @@ impl Opening<'_> {
     fn add_finished(&mut self, segment: &Arc<Segment>) -> Result<(), Trouble> {
         let length = segment.len()?;
         if let Some(index) = self.index_file(segment, |end| end == length) {
-            self.add(segment, SEGMENT_HEADER, Index::File(Box::new(index)));
+            self.add(segment, segment.begin(), Index::File(Box::new(index)));
             return Ok(());
         }
-        let memory = recovery::index_whole(segment, self.empty(SEGMENT_HEADER), length)?;
+        let memory = recovery::index_whole(segment, MemoryIndex::of(segment), length)?;
         let written = sealing::write(self.disk, segment, &build::encode(segment, &memory), self.pages);
         let index = written.map_or_else(|| Index::memory(memory), |index| Index::File(Box::new(index)));
-        self.add(segment, SEGMENT_HEADER, index);
+        self.add(segment, segment.begin(), index);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::{
     frame::{Head, Kind, LAST},
     index::{build, memory::MemoryIndex},
     scan,
-    segment::{SEGMENT_HEADER, Segment},
+    segment::Segment,
 };
 
 /// Progress is told after so many bytes.
@@ -44,6 +44,8 @@ pub(super) struct Check<'a> {
     documents: HashSet<u64>,
     /// The position of the next event, where that is known.
     next_position: Option<u64>,
+    /// Whether a segment was met from which events may have been removed.
+    scavenged: bool,
 }
 
 impl<'a> Check<'a> {
@@ -58,6 +60,7 @@ impl<'a> Check<'a> {
             revisions: HashMap::new(),
             documents: HashSet::new(),
             next_position: Some(0),
+            scavenged: false,
         }
     }
 
@@ -113,8 +116,15 @@ impl<'a> Check<'a> {
     pub(super) fn segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
         self.report.segments += 1;
         let faults = self.report.faults.len();
-        let mut memory = MemoryIndex::starting(segment.header.first_position, SEGMENT_HEADER);
+        self.scavenged |= segment.rewritten.is_some();
+        let mut memory = MemoryIndex::of(segment);
         let reached = self.frames(segment, &mut memory, end)?;
+        if let Some(rewritten) = &segment.rewritten {
+            if self.next_position.is_some_and(|next| next > rewritten.next_position) {
+                self.fault(&segment.path, 64, "events stand behind the last position that the segment tells");
+            }
+            self.next_position = Some(rewritten.next_position);
+        }
         if !matches!(end, End::MayBeTorn(_)) {
             memory.reach(reached);
         }
@@ -131,7 +141,7 @@ impl<'a> Check<'a> {
         end: End,
         whole: bool,
     ) -> Result<(), Trouble> {
-        let name = build::file_name(segment);
+        let name = segment.name().idx();
         let path = disk.place().join(&name);
         let found = match disk::read_whole(disk, &name) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -163,7 +173,7 @@ impl<'a> Check<'a> {
     fn frames(&mut self, segment: &Segment, index: &mut MemoryIndex, end: End) -> Result<u64, Trouble> {
         let (End::At(to) | End::Published(to) | End::MayBeTorn(to)) = end;
         let before = self.done;
-        let mut offset = SEGMENT_HEADER;
+        let mut offset = segment.begin();
         let mut complete = offset;
         while offset < to {
             let scanned = scan::frames(segment, offset, to, |offset, head, frame| {
@@ -195,6 +205,18 @@ impl<'a> Check<'a> {
         Ok(complete)
     }
 
+    fn revision(&mut self, segment: &Segment, offset: u64, revision: u64, stream: u64) {
+        let before = self.revisions.insert(stream, revision);
+        let expected = before.map_or(0, |last| last + 1);
+        // Behind damage some revisions are lost, and nothing more can be said of that; what was scavenged is
+        // missing from the beginning of a stream only.
+        let lost = !self.report.faults.is_empty() || (self.scavenged && before.is_none());
+        if revision != expected && !(lost && revision > expected) {
+            let fault = format!("revision {revision} does not follow the one before");
+            self.fault(&segment.path, offset, &fault);
+        }
+    }
+
     fn tell(&mut self, done: u64) {
         if done >= self.told + STEP {
             self.told = done;
@@ -204,21 +226,17 @@ impl<'a> Check<'a> {
 
     fn frame(&mut self, segment: &Segment, offset: u64, head: &Head, frame: &[u8]) {
         let hash = self.hasher.hash_one(head.name(frame));
-        if self.next_position.is_some_and(|next| next != head.position) {
+        let follows =
+            |next: u64| head.position == next || (segment.rewritten.is_some() && head.position > next);
+        if self.next_position.is_some_and(|next| !follows(next)) {
             self.fault(&segment.path, offset, "the position does not follow the one before");
         }
         self.next_position = Some(head.position);
         match head.kind {
-            Kind::Event => {
-                self.report.events += 1;
+            Kind::Event | Kind::Removed => {
+                self.report.events += u64::from(head.kind == Kind::Event);
                 self.next_position = Some(head.position + 1);
-                let expected = self.revisions.insert(hash, head.revision).map_or(0, |last| last + 1);
-                // Behind damage some revisions are lost, and nothing more can be said of that.
-                let lost = !self.report.faults.is_empty() && head.revision > expected;
-                if head.revision != expected && !lost {
-                    let fault = format!("revision {} does not follow the one before", head.revision);
-                    self.fault(&segment.path, offset, &fault);
-                }
+                self.revision(segment, offset, head.revision, hash);
             }
             Kind::Document => {
                 self.documents.insert(hash);

@@ -20,7 +20,8 @@ impl Writer {
         }
         // Nobody waits for this: the next decision is made by this thread too.
         if result.is_ok() {
-            batch.entries.iter().for_each(|entry| self.recent.add(entry.id));
+            let view = self.shared.view();
+            batch.entries.iter().for_each(|entry| self.recent.add(entry.id, |position| view.holds(position)));
         }
         self.keep_buffer(batch.frames);
         result

@@ -21,6 +21,8 @@ pub(crate) enum Job {
     Delete(StreamName, ExpectedRevision, DeleteMode, Reply<()>),
     Save(DocumentKey, ExpectedVersion, Bytes, Reply<u64>),
     Remove(DocumentKey, Reply<()>),
+    /// Finish the segment that is written, if anything is in it.
+    Roll(Reply<()>),
 }
 
 impl Job {
@@ -32,7 +34,7 @@ impl Job {
                 events.map(|event| event.bytes() + 128).sum()
             }
             Job::Save(_, _, content, _) => content.len(),
-            Job::Delete(..) | Job::Remove(..) => 0,
+            Job::Delete(..) | Job::Remove(..) | Job::Roll(..) => 0,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The ids of the newest events, to recognise an append that is repeated without an exact expectation.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
 };
 
@@ -40,14 +40,21 @@ impl RecentIds {
         let mut recent =
             RecentIds { limit, positions: HashMap::default(), order: VecDeque::new(), next_position: first };
         for id in newest {
-            recent.add(*id);
+            recent.add(*id, |_| true);
         }
         recent
     }
 
-    /// Adds the id of the next event. One that is known already stays where it came first.
-    pub(crate) fn add(&mut self, id: u64) {
-        self.positions.entry(id).or_insert(self.next_position);
+    /// Adds the id of the next event, zero where there is none. One that is known already stays where it came
+    /// first, if `is_there` knows an event there: it may have been removed since.
+    pub(crate) fn add(&mut self, id: u64, is_there: impl FnOnce(u64) -> bool) {
+        let next = self.next_position;
+        match self.positions.entry(id) {
+            _ if id == 0 => {}
+            Entry::Occupied(known) if is_there(*known.get()) => {}
+            Entry::Occupied(mut known) => drop(known.insert(next)),
+            Entry::Vacant(fresh) => drop(fresh.insert(next)),
+        }
         self.order.push_back(id);
         self.next_position += 1;
         if self.order.len() > self.limit
@@ -73,10 +80,10 @@ mod tests {
     #[test]
     fn only_the_newest_ids_are_remembered() {
         let mut recent = RecentIds::new(2, 0, &[]);
-        for number in 0..4 {
-            recent.add(number);
+        for number in 1..5 {
+            recent.add(number, |_| true);
         }
-        let found: Vec<_> = (0..4).map(|number| recent.position(number)).collect();
+        let found: Vec<_> = (1..5).map(|number| recent.position(number)).collect();
         assert_eq!(found, [None, None, Some(2), Some(3)]);
         assert_eq!(recent.positions.len(), 2);
     }
@@ -85,8 +92,15 @@ mod tests {
     fn an_id_that_came_again_is_remembered_where_it_came_first() {
         let mut recent = RecentIds::new(3, 0, &[]);
         for number in [7, 7, 8] {
-            recent.add(number);
+            recent.add(number, |_| true);
         }
         assert_eq!(recent.position(7), Some(0));
+    }
+
+    #[test]
+    fn an_id_whose_event_was_removed_is_remembered_where_it_came_again() {
+        let mut recent = RecentIds::new(3, 2, &[7, 0]);
+        recent.add(7, |position| position != 0);
+        assert_eq!((recent.position(7), recent.position(0)), (Some(2), None));
     }
 }

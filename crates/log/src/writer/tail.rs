@@ -89,6 +89,7 @@ impl Tail {
             number: old.number + 1,
             first_position,
             previous_length: self.end,
+            generation: 0,
         };
         let segment = Segment::prepare(&*self.disk, header).map_err(WriteFailure::Undone)?;
         segment.take_name(&*self.disk).map_err(WriteFailure::Unknown)?;

@@ -6,7 +6,7 @@ mod wait;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine_store::{Clock, EventStore};
+use engine_store::{Clock, EventStore, ReadError, ReadStream, RecordedEvent};
 use engine_types::{Position, command::nearest};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -174,6 +174,27 @@ impl Handlers {
     pub async fn parked(&self, name: &str) -> Result<Vec<ParkedSequence>, HandlersError> {
         let recorded = self.find(name)?.registered.records();
         Ok(records::parked(&*self.inner.store, &recorded).await?)
+    }
+
+    /// One sequence that a handler has parked, with the event at fault, where it can still be read.
+    ///
+    /// # Errors
+    /// An unknown name or key, and the failures of the store.
+    pub async fn parked_sequence(
+        &self,
+        name: &str,
+        key: &str,
+    ) -> Result<(ParkedSequence, Option<RecordedEvent>), HandlersError> {
+        let (store, recorded) = (&*self.inner.store, self.find(name)?.registered.records());
+        let parked = records::parked_sequence(store, &recorded, key).await?;
+        let sequence = parked.ok_or_else(|| HandlersError::Refused(retry::not_parked(key)))?;
+        let request = ReadStream::forwards(sequence.stream.clone()).from(sequence.revision).limit(1);
+        let event = match store.read_stream(request).await {
+            Ok(page) => page.events.into_iter().find(|event| event.position == sequence.position),
+            Err(ReadError::StreamNotFound { .. } | ReadError::StreamDeleted { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok((sequence, event))
     }
 
     /// Hands out the events of a parked sequence again; answers how many were handled. Stays parked at the first

@@ -164,6 +164,17 @@ pub(crate) async fn parked(store: &dyn EventStore, handler: &str) -> Result<Vec<
     Ok(parked)
 }
 
+/// One sequence that a handler has parked.
+pub(crate) async fn parked_sequence(
+    store: &dyn EventStore,
+    handler: &str,
+    sequence: &str,
+) -> Result<Option<ParkedSequence>, ReadError> {
+    let key = parked_key(handler, sequence)?;
+    let document = store.load_document(&key).await?;
+    document.map(|document| parse(&key, &document.content)).transpose()
+}
+
 /// Forgets all sequences that a handler has parked.
 pub(crate) async fn forget_parked(store: &dyn EventStore, handler: &str) -> Result<(), AppendError> {
     for key in all_documents(store, &parked_prefix(handler)).await? {

@@ -49,6 +49,11 @@ pub(super) struct Order {
     pub(super) done: oneshot::Sender<Outcome>,
 }
 
+/// Says that there is nothing to be done about a key.
+pub(super) fn not_parked(key: &str) -> String {
+    format!("no sequence of key `{key}` is parked")
+}
+
 /// A retry that is going on.
 pub(super) struct Retry {
     order: Order,
@@ -103,7 +108,7 @@ impl<L: Listener> Worker<L> {
     pub(super) fn obey(&mut self, order: Order) {
         match self.parked.get(&order.key) {
             None => {
-                let _ = order.done.send(Err(format!("no sequence of key `{}` is parked", order.key)));
+                let _ = order.done.send(Err(not_parked(&order.key)));
             }
             Some(sequence) => {
                 let next = sequence.position;

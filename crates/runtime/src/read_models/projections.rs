@@ -5,6 +5,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use engine_store::rows::RowError;
 use engine_types::{Position, command::nearest};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::{Projection, RebuildProgress, rebuild::Rebuild, serving::Serving};
@@ -146,6 +147,16 @@ impl Projections {
     /// An unknown name.
     pub fn rebuilding(&self, name: &str) -> Result<Option<Rebuild>, ProjectionsError> {
         Ok(self.find(name)?.rebuilding())
+    }
+
+    /// Waits until every read model has found its place: it has counted what is there and can be asked, or rests, or
+    /// fails; no longer than this.
+    pub async fn settle(&self, limit: Duration) {
+        let settling = async {
+            self.handlers.settle(limit).await;
+            join_all(self.all.values().map(|projection| projection.wait_until_ready(limit))).await;
+        };
+        let _ = tokio::time::timeout(limit, settling).await;
     }
 
     /// Breaks off what is built beside, and waits until it is gone.

@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use engine_runtime::listen::{ErrorPolicy, HandlerError, HandlerOptions, Scope};
+use engine_store::{DeleteMode, EventStore};
+use engine_types::ExpectedRevision;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -153,6 +155,42 @@ async fn live_events_of_a_key_wait_until_its_retry_is_through() {
     retry.await.unwrap().unwrap();
     kit::wait(&bus, last).await;
     assert_eq!(probe.handled_of("counter-a"), (0..900).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_parked_sequence_is_shown_with_the_event_at_fault() {
+    let (store, probe) = (FaultyStore::new(), Probe::new());
+    probe.rule(cannot_bear(2));
+    let bus = kit::start(&store, &probe, options()).await;
+    let last = kit::append(&store, "a", 1..=3).await;
+    kit::wait(&bus, last).await;
+    let (sequence, event) = bus.handlers().parked_sequence("probe", "counter-a").await.unwrap();
+    assert_eq!((sequence.error.as_str(), sequence.waiting), ("poison", 1));
+    assert_eq!(&*event.unwrap().data, br#"{"number":2}"#);
+    let refused = bus.handlers().parked_sequence("probe", "counter-b").await.unwrap_err();
+    assert_eq!(refused.to_string(), "no sequence of key `counter-b` is parked");
+    let stream = crate::support::stream("counter-a");
+    store.delete_stream(&stream, ExpectedRevision::Any, DeleteMode::Soft).await.unwrap();
+    let (_, event) = bus.handlers().parked_sequence("probe", "counter-a").await.unwrap();
+    assert_eq!(event, None, "it can no longer be read");
+}
+
+/// The simulation found it once (seed 327 of its worlds at that time).
+#[tokio::test(start_paused = true)]
+async fn a_retry_during_which_the_store_cannot_be_read_once_goes_on_and_does_not_begin_anew() {
+    let (store, probe) = (FaultyStore::new(), Probe::new());
+    probe.rule(cannot_bear(0));
+    let bus = kit::start(&store, &probe, options()).await;
+    let last = kit::append(&store, "a", 0..600).await;
+    kit::wait(&bus, last).await;
+    probe.rule(|_| Behaviour::Handle);
+    let mut reads = 0;
+    store.plan(move |call| {
+        reads += u32::from(call == Call::ReadAll);
+        (call == Call::ReadAll && reads == 2).then_some(Fault::Unavailable)
+    });
+    assert_eq!(bus.handlers().retry("probe", "counter-a", Scope::All).await.unwrap(), 600);
+    assert_eq!(probe.handled(), (0..600).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

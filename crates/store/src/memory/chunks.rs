@@ -3,7 +3,7 @@
 //! A `Vec` that is full moves to a place of twice its size. With millions of events that takes a tenth of a second,
 //! for which all who append wait.
 
-use std::ops::Index;
+use std::ops::{Index, IndexMut};
 
 /// How many values are allocated at a time.
 const CHUNK: usize = 1_024;
@@ -47,6 +47,12 @@ impl<T> Index<usize> for Chunks<T> {
 
     fn index(&self, index: usize) -> &T {
         &self.chunks[index / CHUNK][index % CHUNK]
+    }
+}
+
+impl<T> IndexMut<usize> for Chunks<T> {
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        &mut self.chunks[index / CHUNK][index % CHUNK]
     }
 }
 

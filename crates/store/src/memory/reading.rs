@@ -45,7 +45,7 @@ impl State {
         let stream = self.streams.get(name).ok_or_else(not_found)?;
         let last = stream.current().revision().filter(|_| !state.deleted).ok_or_else(not_found)?;
         let metadata = self.metadata_of(name);
-        let first = metadata.first_readable(last);
+        let first = metadata.first_readable(last).max(Revision(stream.kept_from));
         let wanted = stream_metadata::revisions(request, first, last);
         let next = match request.direction {
             Direction::Forwards => Some(wanted.end).filter(|next| *next <= last.0),
@@ -104,7 +104,7 @@ impl State {
             }
             seen += 1;
             let event = &self.all[index(position)];
-            if request.filter.matches(event) {
+            if request.filter.matches(event) && !self.removed.contains(&position) {
                 events.push(event.clone());
             }
         }
@@ -126,7 +126,7 @@ impl State {
 
     pub(super) fn event_types(&self) -> Vec<EventTypeCount> {
         let mut counts: BTreeMap<(Option<&str>, &str), u64> = BTreeMap::new();
-        for event in self.all.iter() {
+        for event in self.all.iter().filter(|event| !self.removed.contains(&event.position.0)) {
             *counts.entry((event.stream.category(), &event.event_type)).or_default() += 1;
         }
         counts

@@ -1,6 +1,6 @@
 //! What the in-memory store holds, and how it is written. How it is read is in `reading`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine_types::{CurrentRevision, ExpectedRevision, Position, Revision, StreamName};
 use foldhash::fast::RandomState;
@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) all: Chunks<RecordedEvent>,
     pub(super) streams: HashMap<StreamName, Stream, RandomState>,
     pub(super) documents: BTreeMap<DocumentKey, Document>,
+    /// The places in `all` of what was scavenged.
+    pub(super) removed: HashSet<u64, RandomState>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,10 @@ pub(super) struct Stream {
     noted: usize,
     pub(super) tombstoned: bool,
     pub(super) metadata: StreamMetadata,
+    /// The first revision that was not scavenged.
+    pub(super) kept_from: u64,
+    /// The last event, where it was scavenged and is known only by its id.
+    pub(super) numbered_by: Option<Revision>,
 }
 
 impl Stream {
@@ -43,10 +49,24 @@ impl Stream {
 
     /// Brings `ids` up to the stream's end.
     fn note_ids(&mut self, all: &Chunks<RecordedEvent>) {
-        for (revision, position) in (0..).map(Revision).zip(&self.positions).skip(self.noted) {
+        let fresh = self.noted.max(index(self.kept_from));
+        for (revision, position) in (0..).map(Revision).zip(&self.positions).skip(fresh) {
             self.ids.entry(all[index(*position)].id).or_insert(revision);
         }
         self.noted = self.positions.len();
+    }
+
+    /// Forgets what is before this revision.
+    pub(super) fn keep_from(&mut self, first: Revision) {
+        self.kept_from = first.0;
+        self.ids.retain(|_, revision| *revision >= first);
+        // The same id may stand behind too.
+        self.noted = 0;
+    }
+
+    /// Whether the id of the event at a revision is known.
+    fn knows(&self, revision: Revision) -> bool {
+        revision.0 >= self.kept_from || Some(revision) == self.numbered_by
     }
 }
 
@@ -129,7 +149,8 @@ impl State {
         let ids: SmallVec<[_; 4]> = append.events.iter().map(|event| event.id).collect();
         let stream = self.streams.get(&append.stream);
         let id_at = |revision: Revision| {
-            let position = stream?.positions.get(index(revision.0))?;
+            let position =
+                stream.filter(|stream| stream.knows(revision))?.positions.get(index(revision.0))?;
             Some(self.all[index(*position)].id)
         };
         let find = |id: Uuid| {

@@ -214,6 +214,19 @@ macro_rules! each_promise {
                 a_stream_of_the_longest_name_is_like_any_other
                 a_document_over_the_limit_is_refused
             }
+            scavenge {
+                what_can_no_longer_be_read_is_gone_and_the_rest_stays_where_it_was
+                streams_read_after_a_scavenge_as_before_it
+                a_stream_goes_on_behind_its_last_event_though_that_is_gone
+                what_was_scavenged_does_not_come_back
+                a_second_scavenge_finds_nothing_more
+                a_tombstone_is_all_that_is_left_of_its_stream
+                events_that_are_too_old_are_scavenged_from_the_beginning
+                readers_that_hold_a_place_go_on_after_a_scavenge
+                an_id_that_was_scavenged_can_be_written_again_once
+                scavenging_while_others_append_loses_nothing
+                a_closed_store_is_not_scavenged
+            }
             verify {
                 a_healthy_store_is_found_whole_with_all_that_it_holds
                 an_empty_store_is_found_whole

@@ -38,6 +38,7 @@ async fn walk(fixture: &dyn Fixture, mut store: Opened, clock: &Arc<ManualClock>
         drives_clock: fixture.drives_clock(),
         appends_to_many: fixture.appends_to_many(),
         reopens: store.properties().durable,
+        scavenges: super::scavenge::scavenge(&store).await.is_some(),
     };
     let mut taken = Vec::new();
     for _ in 0..STEPS {

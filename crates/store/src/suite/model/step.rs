@@ -25,6 +25,7 @@ pub(super) enum Step {
     Save(DocumentKey, ExpectedVersion, Bytes),
     Discard(DocumentKey),
     Advance(Duration),
+    Scavenge,
     Reopen,
 }
 
@@ -49,17 +50,23 @@ impl Step {
                 answer::of_write(store.save_document(&key, expected, content).await)
             }
             Step::Discard(key) => answer::of_write(store.delete_document(&key).await),
+            Step::Scavenge => {
+                let scavenged = store.scavenge(&|_| {}).await.map_err(|error| error.to_string());
+                format!("{:?}", scavenged.map(|_| ()))
+            }
             Step::Advance(_) | Step::Reopen => String::new(),
         }
     }
 }
 
 /// What can be asked of the store of this walk.
+#[allow(clippy::struct_excessive_bools)] // each answers a question of its own
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Abilities {
     pub(super) drives_clock: bool,
     pub(super) appends_to_many: bool,
     pub(super) reopens: bool,
+    pub(super) scavenges: bool,
 }
 
 /// The streams and documents of one walk, and the appends that were tried.
@@ -103,6 +110,7 @@ impl Streets {
             14 => self.document(random),
             15 if abilities.drives_clock => Step::Advance(Duration::from_millis(random.below(3_000) as u64)),
             16 if abilities.reopens => Step::Reopen,
+            17 if abilities.scavenges && random.once_in(2) => Step::Scavenge,
             _ => Step::Read(read_of(random, stream)),
         }
     }

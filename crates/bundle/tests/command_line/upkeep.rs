@@ -1,0 +1,47 @@
+//! Looking after a store: what can no longer be read is removed for good.
+
+use serde_json::json;
+
+use crate::kit::Engine;
+
+/// A store in which the first three events of `account-jsdf` can no longer be read.
+fn truncated() -> Engine {
+    let engine = Engine::with_account();
+    let ended = engine.piped(&[], &"send DepositMoney id=jsdf amount=1\n".repeat(3));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let truncation = r#"{"stream":"$$account-jsdf","revision":0,"position":9,
+        "id":"0193a0a0-0000-7000-8000-000000000000","type":"$metadata","data":{"$tb":3},"metadata":{},
+        "created":"2026-11-24T06:38:36.075755Z"}"#;
+    let ended = engine.piped(&["import", "-"], &(truncation.replace('\n', "") + "\n"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    engine
+}
+
+#[test]
+fn what_can_no_longer_be_read_is_removed_for_good_and_the_rest_reads_as_before() {
+    let engine = truncated();
+    let before = engine.json(&["read", "account-jsdf"]);
+    assert_eq!((before.0, before.1.len()), (Some(0), 2), "{before:?}");
+    let (code, report) = engine.answer(&["scavenge"]);
+    assert_eq!((code, &report["ok"], &report["events"]), (Some(0), &json!(true), &json!(3)), "{report}");
+    assert!(report["bytes"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(engine.json(&["read", "account-jsdf"]), before);
+    let (_, all) = engine.json(&["read", "$all"]);
+    assert_eq!(all.iter().filter(|event| event["stream"] == "account-jsdf").count(), 2);
+    let (code, again) = engine.answer(&["scavenge"]);
+    assert_eq!((code, &again["events"], &again["rewritten"]), (Some(0), &json!(0), &json!(0)), "{again}");
+    assert_eq!(engine.answer(&["verify"]).1["faults"], json!([]));
+    let ended = engine.piped(&[], "scavenge\nsend CreateAccount id=other\n");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stdout.contains("nothing to remove") && ended.stdout.contains("account-other @0"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_store_in_memory_is_scavenged_too() {
+    let ended = Engine::new().piped(&["--store", "memory:"], "send CreateAccount id=a\nscavenge\n");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.ends_with("nothing to remove\n"), "{ended:?}");
+}

@@ -1,0 +1,181 @@
+//! Writing a segment anew: what is left of it, beside the old one, and then in its place.
+
+use std::{io, sync::Arc};
+
+use engine_store::{MaintenanceError, ReadError};
+
+use super::{
+    Told,
+    rules::{Fate, Rules},
+    survey,
+};
+use crate::{
+    disk::{self, Mode, UNFINISHED},
+    error::Trouble,
+    frame::{BINARY, Content, Head, Kind, LAST, TOMBSTONE},
+    index::{Index, build, file::FileIndex, memory::MemoryIndex},
+    scan,
+    segment::{
+        Segment, SegmentHeader,
+        name::SegmentName,
+        rewritten::{BEGIN, Rewritten},
+    },
+    shared::Shared,
+    view::{Part, View},
+};
+
+/// So many bytes are written at once.
+const CHUNK: usize = 1 << 20;
+
+/// What writes one segment anew.
+pub(super) struct Rewriting<'a> {
+    pub shared: &'a Shared,
+    pub view: &'a View,
+    pub rules: &'a Rules,
+    pub old: &'a Arc<Segment>,
+    /// The offset behind its last frame.
+    pub end: u64,
+    /// The bytes of the frames that are left.
+    pub left: u64,
+}
+
+/// Why a segment was not written anew. The old one stands where it stood.
+enum Failure {
+    Disk(io::Error),
+    Trouble(Trouble),
+    GivenUp(MaintenanceError),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Disk(error)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Failure::Trouble(trouble)
+    }
+}
+
+impl Rewriting<'_> {
+    /// Writes the segment anew, and puts it in the place of the old one.
+    pub(super) fn run(&self, told: &Told) -> Result<(), MaintenanceError> {
+        let header = SegmentHeader { generation: self.old.header.generation + 1, ..self.old.header };
+        let log = SegmentName::of(&header).log();
+        self.write(header, told).map_err(|failure| {
+            let unfinished = format!("{log}{UNFINISHED}");
+            // What stays is removed when the store is opened the next time.
+            let _stays = self.shared.disk.remove(&unfinished);
+            match failure {
+                Failure::Disk(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    let what = format!("writing segment {} anew", header.number);
+                    MaintenanceError::NoRoom { what, needed_bytes: BEGIN + self.left }
+                }
+                Failure::Disk(error) => {
+                    ReadError::from(Trouble::io(&self.shared.disk.place().join(log), error)).into()
+                }
+                Failure::Trouble(trouble) => ReadError::from(trouble).into(),
+                Failure::GivenUp(error) => error,
+            }
+        })
+    }
+
+    fn write(&self, header: SegmentHeader, told: &Told) -> Result<(), Failure> {
+        let disk = &self.shared.disk;
+        let name = SegmentName::of(&header);
+        let file = disk.open(&format!("{}{UNFINISHED}", name.log()), Mode::Create)?;
+        let length = BEGIN + self.left;
+        file.allocate(0, length)?;
+        let rewritten = Rewritten {
+            next_position: self.next_position(),
+            original_length: self.old.original_len()?,
+            length,
+            created: self.shared.options.clock.now().as_micros(),
+        };
+        let segment = Segment::with(header, Some(rewritten), disk.place().join(name.log()), file.clone());
+        let mut index = MemoryIndex::of(&segment);
+        self.copy(&segment, &mut index, told)?;
+        let mut headers = header.encode().to_vec();
+        headers.extend_from_slice(&rewritten.encode(segment.salt));
+        disk::write_full(&*file, &headers, 0)?;
+        file.sync()?;
+        disk::write_whole(&**disk, &name.idx(), &build::encode(&segment, &index))?;
+        segment.take_name(&**disk)?;
+        self.switch(segment, index);
+        Ok(())
+    }
+
+    /// The position behind the last event that ever stood in the segment.
+    fn next_position(&self) -> u64 {
+        let number = self.old.header.number;
+        let part = self.view.parts.iter().rev().find(|part| part.segment.header.number == number);
+        part.map_or(self.old.header.first_position, |part| part.next_position())
+    }
+
+    /// Copies the frames that are left.
+    fn copy(&self, segment: &Segment, index: &mut MemoryIndex, told: &Told) -> Result<(), Failure> {
+        let mut out = Vec::with_capacity(CHUNK);
+        let mut begin = BEGIN;
+        let scanned = scan::each_frame(self.old, self.old.begin(), self.end, |offset, head, frame| {
+            let fate = survey::fate(self.view, self.rules, self.old, offset, head, frame)?;
+            if fate != Fate::Goes {
+                let start = out.len();
+                let place = begin + start as u64;
+                encode(&mut out, segment, place, fate, head, frame);
+                let head = Head::parse(&out[start..]).map_err(|fault| self.old.damage(offset, &fault))?;
+                index
+                    .add_frame(place, &head, &out[start..])
+                    .map_err(|fault| Trouble::damage(&self.old.path, offset, fault))?;
+            }
+            if out.len() >= CHUNK {
+                told.check_open().map_err(Failure::GivenUp)?;
+                disk::write_full(&*segment.file, &out, begin)?;
+                begin += out.len() as u64;
+                out.clear();
+            }
+            Ok::<_, Failure>(())
+        })?;
+        if let Some(fault) = scanned.fault {
+            return Err(self.old.damage(scanned.end, &fault).into());
+        }
+        disk::write_full(&*segment.file, &out, begin)?;
+        let end = begin + out.len() as u64;
+        if end != segment.len()? {
+            return Err(Trouble::damage(&self.old.path, 0, "the segment reads differently each time").into());
+        }
+        index.reach(end);
+        Ok(())
+    }
+
+    /// From here on everybody reads the new segment, but for those who are at it.
+    fn switch(&self, segment: Segment, index: MemoryIndex) {
+        let segment = Arc::new(segment);
+        let index = match FileIndex::open(&self.shared.disk, &segment, &self.shared.pages) {
+            Ok(Some(file)) => Index::File(Box::new(file)),
+            Ok(None) | Err(_) => Index::memory(index),
+        };
+        self.shared.exchange_parts(Part::of(segment, index));
+        self.old.supersede(&self.shared.disk);
+    }
+}
+
+/// Writes what is left of a frame as it stands in its new place. Each frame is complete by itself: the append that
+/// it was a part of is on disk.
+fn encode(out: &mut Vec<u8>, segment: &Segment, offset: u64, fate: Fate, head: &Head, frame: &[u8]) {
+    let stays = fate == Fate::Stays;
+    let content = Content {
+        kind: if stays { head.kind } else { Kind::Removed },
+        flags: LAST | if stays { head.flags & (BINARY | TOMBSTONE) } else { 0 },
+        synced: BEGIN,
+        position: head.position,
+        revision: head.revision,
+        created: head.created,
+        id: head.id,
+        name: head.name(frame),
+        event_type: if stays { head.event_type(frame) } else { "" },
+        metadata: if stays { &frame[head.metadata()] } else { &[] },
+        data: if stays { &frame[head.data()] } else { &[] },
+    };
+    content.encode(out, segment.salt, offset);
+}

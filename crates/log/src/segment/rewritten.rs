@@ -1,0 +1,52 @@
+//! The second header, of a segment that was written anew: what stood there before, and how it stands there now.
+
+use crate::units::le;
+
+/// The offset of the first frame in a segment that was written anew.
+pub(crate) const BEGIN: u64 = 128;
+
+/// What a segment that was written anew says of itself, behind its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rewritten {
+    /// The position behind the last event that ever stood in the segment.
+    pub next_position: u64,
+    /// The length of the segment as it was written first.
+    pub original_length: u64,
+    /// The offset behind the last frame.
+    pub length: u64,
+    /// When it was written anew, in microseconds since 1970.
+    pub created: i64,
+}
+
+impl Rewritten {
+    pub(crate) fn encode(&self, salt: u32) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes[..8].copy_from_slice(&self.next_position.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.original_length.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.length.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.created.to_le_bytes());
+        let checksum = crc32c::crc32c_append(salt, &bytes[..60]);
+        bytes[60..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8], salt: u32) -> Result<Self, &'static str> {
+        if bytes.len() < 64 {
+            return Err("the second header is cut off");
+        }
+        if crc32c::crc32c_append(salt, &bytes[..60]) != le!(u32, bytes, 60) {
+            return Err("the checksum of the second header does not fit");
+        }
+        Ok(Rewritten {
+            next_position: le!(u64, bytes, 0),
+            original_length: le!(u64, bytes, 8),
+            length: le!(u64, bytes, 16),
+            created: le!(i64, bytes, 40),
+        })
+    }
+
+    /// Checks the length of the file.
+    pub(crate) fn check_file(&self, length: u64) -> Result<(), &'static str> {
+        if length == self.length { Ok(()) } else { Err("the segment has not the length that it had") }
+    }
+}
