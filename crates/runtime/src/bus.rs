@@ -131,6 +131,20 @@ impl Bus {
         self.entry(name)?.dry_run(self, body, options).await
     }
 
+    /// Decides a command that is known only by its name against the state as it was at a revision, and stores
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Bus::dry_run_by_name`]; also a revision beyond the end.
+    pub async fn dry_run_by_name_at(
+        &self,
+        name: &str,
+        body: Body,
+        at: Revision,
+    ) -> Result<Vec<JsonEvent>, JsonSendError> {
+        self.entry(name)?.dry_run_at(self, body, at).await
+    }
+
     /// The state of an instance, now or as it was at a revision; absent when it has no events.
     ///
     /// # Errors

@@ -50,6 +50,7 @@ pub(crate) trait CommandEntry: Send + Sync {
         body: Body,
         options: SendOptions,
     ) -> Result<Vec<JsonEvent>, JsonSendError>;
+    async fn dry_run_at(&self, bus: &Bus, body: Body, at: Revision) -> Result<Vec<JsonEvent>, JsonSendError>;
     /// Sends a command whose sender does not look at the receipt.
     async fn dispatch(&self, bus: &Bus, body: &str, options: SendOptions) -> Result<(), SendError<Refusal>>;
 }
@@ -127,6 +128,18 @@ where
         let command = Self::read(body)?;
         let events =
             bus.dry_run(&command, options).await.map_err(|error| error.map_rejection(BoxError::from))?;
+        events.iter().map(|event| JsonEvent::of(event).map_err(unwritable)).collect()
+    }
+
+    async fn dry_run_at(&self, bus: &Bus, body: Body, at: Revision) -> Result<Vec<JsonEvent>, JsonSendError> {
+        let command = Self::read(body)?;
+        let then = bus.state::<C::Aggregate>(&command.aggregate_id(), Some(at)).await;
+        let state = then.map_err(SendError::widen)?.map(|then| then.state).unwrap_or_default();
+        let decide = || state.decide(&command);
+        let decided = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).map_err(|panic| {
+            SendError::Internal(format!("`{}` panicked: {}", C::NAME, crate::panics::message(&*panic)))
+        })?;
+        let events = decided.map_err(|rejection| SendError::Rejected(BoxError::from(rejection)))?;
         events.iter().map(|event| JsonEvent::of(event).map_err(unwritable)).collect()
     }
 

@@ -77,3 +77,18 @@ async fn an_aggregate_that_is_not_registered_has_no_state() {
     let error = bus.state_by_name("acount", "a", None).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no aggregate of category `acount`; did you mean `account`?");
 }
+
+#[tokio::test]
+async fn a_command_is_decided_against_the_state_as_it_was_and_nothing_is_stored() {
+    let bus = bus_on(&FaultyStore::new()).await;
+    bus.send_command(account::create("a")).await.unwrap();
+    bus.send_command(account::deposit("a", 5)).await.unwrap();
+    let again = || engine_runtime::Body::Json(serde_json::json!({ "id": "a" }));
+    let name = <account::CreateAccount as engine_types::Command>::NAME;
+    let refused = bus.dry_run_by_name_at(name, again(), Revision(1)).await.unwrap_err();
+    assert_eq!(refused.kind(), "rejected");
+    let beyond = bus.dry_run_by_name_at(name, again(), Revision(2)).await.unwrap_err();
+    assert_eq!(beyond.kind(), "invalid");
+    let now = bus.state::<Account>("a", None).await.unwrap().unwrap();
+    assert_eq!(now.revision, Revision(1));
+}

@@ -7,7 +7,7 @@ use engine_store::EventStore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{limits::Limits, metrics::Metrics};
+use crate::{auth::Users, limits::Limits, metrics::Metrics};
 
 /// Shared by all connections of a node.
 #[derive(Debug)]
@@ -15,6 +15,9 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn EventStore>,
     /// The applications that run over the same store in this process.
     pub(crate) apps: Vec<Bus>,
+    pub(crate) users: Users,
+    /// Whether callers who do not say who they are may do everything.
+    pub(crate) trusts_everybody: bool,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     /// Where the node listens.
@@ -26,4 +29,29 @@ pub(crate) struct Core {
     pub(crate) stopping: CancellationToken,
     /// Told when somebody asks over the wire that the node stops.
     pub(crate) asked_to_stop: CancellationToken,
+}
+
+/// A core over a store in memory, for tests of single services.
+#[cfg(test)]
+pub(crate) mod testing {
+    use engine_store::memory::MemoryStore;
+
+    use super::*;
+
+    pub(crate) async fn core() -> Arc<Core> {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        Arc::new(Core {
+            users: Users::open(store.clone()).await.unwrap(),
+            store,
+            apps: Vec::new(),
+            trusts_everybody: true,
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            instance: Uuid::nil(),
+            started: Instant::now(),
+            stopping: CancellationToken::new(),
+            asked_to_stop: CancellationToken::new(),
+        })
+    }
 }

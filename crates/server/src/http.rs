@@ -8,12 +8,26 @@ pub(crate) mod stats;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Request, extract::State, middleware::Next, response::Response, routing::get};
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use tonic::Status;
 
-use crate::core::Core;
+use crate::{
+    auth::{Caller, credentials},
+    core::Core,
+};
 
 /// All pages. The layer here holds for gRPC too, once both are merged.
 pub(crate) fn router(core: Arc<Core>) -> Router {
+    let figures = Router::new()
+        .route("/stats", get(stats::page))
+        .route("/metrics", get(prometheus::page))
+        .layer(middleware::from_fn(known_only));
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/alive", get(health::live))
@@ -21,9 +35,17 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .route("/ping", get(health::ping))
         .route("/info", get(info::info))
         .route("/gossip", get(info::gossip))
-        .route("/stats", get(stats::page))
-        .route("/metrics", get(prometheus::page))
+        .merge(figures)
         .with_state(core)
+}
+
+/// Refuses those who have not said who they are, where they must.
+async fn known_only(caller: Option<Extension<Caller>>, request: Request, next: Next) -> Response {
+    if caller.is_some_and(|Extension(caller)| caller.is_known()) {
+        next.run(request).await
+    } else {
+        credentials::refused(&Status::unauthenticated("say who you are"))
+    }
 }
 
 /// Counts a call, and notes under which name the node was reached.

@@ -14,9 +14,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `grpc` has one folder or file for each service of the protocol; `http` what is asked for without it. Both work
+//! `auth` finds out who calls, and what he may do. `grpc` has one folder or file for each service of the protocol; `http` what is asked for without it. Both work
 //! against `core`, and neither knows aggregates: whoever appends here says himself what happened.
 
+mod auth;
 mod core;
 mod grpc;
 mod http;

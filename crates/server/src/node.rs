@@ -2,13 +2,21 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
+use axum::middleware;
 use engine_runtime::Bus;
-use engine_store::EventStore;
+use engine_store::{BoxError, EventStore};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Options, TlsError, core::Core, grpc, http, listen, metrics::Metrics, tls};
+use crate::{
+    Options, TlsError,
+    auth::{self, UserError, Users},
+    core::Core,
+    grpc, http, listen,
+    metrics::Metrics,
+    tls,
+};
 
 /// A store that is open to the network, until [`Node::stop`].
 ///
@@ -30,7 +38,14 @@ impl Node {
         options: Options,
     ) -> Result<Node, StartError> {
         let Options { listen: wanted, tls: files, insecure, limits } = options;
-        if files.is_none() && !insecure && !wanted.ip().is_loopback() {
+        let cannot_ask = |error: UserError| StartError::Users(error.into());
+        let users = Users::open(store.clone()).await.map_err(cannot_ask)?;
+        let stays_here = wanted.ip().is_loopback();
+        if files.is_none()
+            && !insecure
+            && !stays_here
+            && users.has_default_password().await.map_err(cannot_ask)?
+        {
             return Err(StartError::Exposed { address: wanted });
         }
         let tls = files.as_ref().map(tls::acceptor).transpose()?;
@@ -39,6 +54,8 @@ impl Node {
         let core = Arc::new(Core {
             store,
             apps,
+            users,
+            trusts_everybody: files.is_none() && (insecure || stays_here),
             limits,
             metrics: Metrics::default(),
             address: listener.local_addr().map_err(unusable)?,
@@ -47,8 +64,9 @@ impl Node {
             stopping: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
         });
-        let note = axum::middleware::from_fn_with_state(core.clone(), http::note);
-        let router = grpc::router(&core).merge(http::router(core.clone())).layer(note);
+        let identify = middleware::from_fn_with_state(core.clone(), auth::credentials::identify);
+        let note = middleware::from_fn_with_state(core.clone(), http::note);
+        let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify).layer(note);
         let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
         Ok(Node { core, serving })
     }
@@ -84,10 +102,11 @@ impl Drop for Node {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Nobody would have to say who he is. Choose one of what the message offers.
+    /// Others could sign in with a password that everybody knows. Choose one of what the message offers.
     #[error(
-        "{address} can be reached from elsewhere, and without TLS everybody there could read and write: give a \
-         certificate, listen on 127.0.0.1, or accept it with --insecure"
+        "{address} can be reached from elsewhere, where everybody knows the password of `admin` or `ops`, and \
+         without TLS everybody can read along: change both passwords (on 127.0.0.1), give a certificate with \
+         --tls-cert and --tls-key, or accept it with --insecure, which lets everybody do everything"
     )]
     Exposed {
         /// The address.
@@ -102,6 +121,9 @@ pub enum StartError {
         #[source]
         cause: io::Error,
     },
+    /// The users cannot be read from the store, or written to it.
+    #[error("the users of the node are not at hand: {0}")]
+    Users(#[source] BoxError),
     /// TLS cannot be offered.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -17,7 +17,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The certificate and its key. Absent means no TLS.
     pub tls: Option<TlsFiles>,
-    /// Serves everybody who can connect, without asking who it is, on any address. Default: no.
+    /// Without TLS: lets everybody who can connect do everything, on any address. On a loopback address it is so
+    /// anyway; credentials that are sent are checked all the same. Default: no.
     pub insecure: bool,
     /// What the node bounds.
     pub limits: Limits,

@@ -105,9 +105,7 @@ fn rule(of_system: bool, action: Action) -> Vec<String> {
 fn roles(list: &Value, key: &str) -> Option<Vec<String>> {
     match list.get(key)? {
         Value::String(role) => Some(vec![role.clone()]),
-        Value::Array(roles) => {
-            Some(roles.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        }
+        Value::Array(roles) => Some(roles.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ => None,
     }
 }

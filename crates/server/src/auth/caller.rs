@@ -70,9 +70,9 @@ impl Caller {
             Caller::Trusted => true,
             Caller::User(account) => {
                 account.is_in(ADMINS)
-                    || roles.into_iter().any(|role| {
-                        role == EVERYBODY || role == account.login_name || account.is_in(role)
-                    })
+                    || roles
+                        .into_iter()
+                        .any(|role| role == EVERYBODY || role == account.login_name || account.is_in(role))
             }
         }
     }

@@ -68,13 +68,11 @@ impl Users {
     pub(crate) async fn open(store: Arc<dyn EventStore>) -> Result<Self, UserError> {
         let users = Users { store, verified: Verified::new() };
         if users.store.documents(PREFIX, None, 1).await?.is_empty() {
-            for (login, full_name, group) in [
-                (ADMIN, "KurrentDB Administrator", ADMINS),
-                (OPERATOR, "KurrentDB Operations", OPERATORS),
-            ] {
-                let created = users
-                    .create(login, full_name, vec![group.to_owned()], DEFAULT_PASSWORD.to_owned())
-                    .await;
+            for (login, full_name, group) in
+                [(ADMIN, "KurrentDB Administrator", ADMINS), (OPERATOR, "KurrentDB Operations", OPERATORS)]
+            {
+                let created =
+                    users.create(login, full_name, vec![group.to_owned()], DEFAULT_PASSWORD.to_owned()).await;
                 match created {
                     // Another node was faster.
                     Ok(()) | Err(UserError::Conflict(_)) => {}
@@ -262,8 +260,8 @@ impl Users {
     async fn tell(&self, stream: &str, event_type: &str, data: impl Serialize) -> Result<(), UserError> {
         let invalid = |fault: String| UserError::Invalid(fault);
         let stream = StreamName::new(stream).map_err(|fault| invalid(fault.to_string()))?;
-        let event = NewEvent::json(Uuid::new_v4(), event_type, &data)
-            .map_err(|fault| invalid(fault.to_string()))?;
+        let event =
+            NewEvent::json(Uuid::new_v4(), event_type, &data).map_err(|fault| invalid(fault.to_string()))?;
         self.store.append(AppendRequest::to(stream, ExpectedRevision::Any, vec![event])).await?;
         Ok(())
     }

@@ -74,6 +74,11 @@ pub(crate) fn name_in(identifier: Option<&proto::StreamIdentifier>) -> Result<St
     };
     let text = std::str::from_utf8(&identifier.stream_name)
         .map_err(|_| Status::invalid_argument("the stream's name is not text in UTF-8"))?;
+    name_of_text(text)
+}
+
+/// The stream of this name; `$all` is nobody's to write, and no stream.
+pub(crate) fn name_of_text(text: &str) -> Result<StreamName, Status> {
     if text == "$all" {
         return Err(status::access_denied());
     }

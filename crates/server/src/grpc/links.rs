@@ -2,6 +2,10 @@
 
 use engine_store::{EventStore, ReadError, ReadStream, RecordedEvent};
 use engine_types::{Revision, StreamName};
+use tonic::{Code, Status};
+
+use super::status;
+use crate::auth::{self, Action, Caller};
 
 /// The type of a link.
 pub(crate) const LINK_EVENT_TYPE: &str = "$>";
@@ -25,13 +29,21 @@ fn place(event: &RecordedEvent) -> Option<(StreamName, Revision)> {
 /// Follows a link, once. Every other event stays as it is.
 ///
 /// # Errors
-/// The failures of the store. A link into nothing, or to what is gone, is none.
-pub(crate) async fn resolve(store: &dyn EventStore, event: RecordedEvent) -> Result<Resolved, ReadError> {
+/// The failures of the store. A link into nothing, to what is gone, or to what the caller may not read, is none.
+pub(crate) async fn resolve(
+    store: &dyn EventStore,
+    caller: &Caller,
+    event: RecordedEvent,
+) -> Result<Resolved, Status> {
     if *event.event_type != *LINK_EVENT_TYPE {
         return Ok(Resolved::Plain(event));
     }
     let target = match place(&event) {
-        Some((stream, revision)) => at(store, stream, revision).await?,
+        Some((stream, revision)) => match auth::check(store, caller, &stream, Action::Read).await {
+            Ok(()) => at(store, stream, revision).await.map_err(status::of_read)?,
+            Err(denied) if denied.code() == Code::PermissionDenied => None,
+            Err(failed) => return Err(failed),
+        },
         None => None,
     };
     Ok(Resolved::Link { link: event, target })

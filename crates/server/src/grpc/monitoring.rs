@@ -34,6 +34,9 @@ impl Monitoring for Service {
     type StatsStream = Pin<Box<dyn Stream<Item = Result<StatsResp, Status>> + Send>>;
 
     async fn stats(&self, request: Request<StatsReq>) -> Result<Response<Self::StatsStream>, Status> {
+        if !super::caller(&request).is_known() {
+            return Err(super::status::access_denied());
+        }
         let period = Duration::from_millis(request.into_inner().refresh_time_period_in_ms).max(SHORTEST);
         let answers = stream::unfold((self.core.clone(), None), move |(core, rest)| async move {
             if let Some(rest) = rest {

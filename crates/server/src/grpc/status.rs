@@ -108,6 +108,20 @@ pub(crate) fn event_too_large(id: uuid::Uuid, bytes: usize, limit: usize) -> Sta
     )
 }
 
+pub(crate) fn user_not_found(login: &str) -> Status {
+    let text = format!("User '{login}' is not found.");
+    exception(Code::NotFound, text, "user-not-found", &[("login-name", login)])
+}
+
+pub(crate) fn user_conflict(login: &str) -> Status {
+    exception(Code::FailedPrecondition, "Conflict.".to_owned(), "user-conflict", &[("login-name", login)])
+}
+
+pub(crate) fn scavenge_not_found(id: &str) -> Status {
+    let text = format!("Scavenge id '{id}' is not found.");
+    exception(Code::NotFound, text, "scavenge-not-found", &[("scavenge-id", id)])
+}
+
 /// An append that took too long; it may have been written.
 pub(crate) fn timed_out(what: &str) -> Status {
     Status::aborted(format!("Operation timed out: {what}"))

@@ -17,15 +17,19 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::{
     read::Reader,
+    reply::Form,
     request::{Reading, What},
 };
 use crate::{
+    auth::{self, Action},
     core::Core,
     proto::streams::{
         AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
         streams_server::{self, StreamsServer},
     },
 };
+
+pub(super) use append::store;
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -61,49 +65,58 @@ impl streams_server::Streams for Service {
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         let core = self.core.clone();
+        let caller = super::caller(&request);
         let reading = Reading::parse(request.into_inner(), &core.limits)?;
-        let (resolve_links, ids) = (reading.resolve_links, reading.ids);
+        match &reading.what {
+            What::Stream { stream, .. } | What::SubscribeStream { stream, .. } => {
+                auth::check(&*core.store, &caller, stream, Action::Read).await?;
+            }
+            What::All { .. } | What::SubscribeAll { .. } => auth::check_all(&*core.store, &caller).await?,
+        }
+        let form = Form { resolve_links: reading.resolve_links, ids: reading.ids, caller };
         let answers: Self::ReadStream = match reading.what {
             What::Stream { stream, from, direction, count, tell_ends } => {
                 let limit = core.limits.page_events;
                 let request = ReadStream { stream, from, direction, limit };
-                let reader = Reader::stream(core, (resolve_links, ids), request, count, tell_ends).await?;
-                Box::pin(reader.into_stream())
+                Box::pin(Reader::stream(core, form, request, count, tell_ends).await?.into_stream())
             }
             What::All { from, direction, count, filter } => {
-                let reader = Reader::all(core, (resolve_links, ids), from, direction, count, filter).await?;
-                Box::pin(reader.into_stream())
+                Box::pin(Reader::all(core, form, from, direction, count, filter).await?.into_stream())
             }
             What::SubscribeStream { stream, from } => {
-                let source = subscribe::Source::Stream(stream, from);
-                Box::pin(subscribe::begin(core, source, resolve_links, ids).await?)
+                Box::pin(subscribe::begin(core, subscribe::Source::Stream(stream, from), form).await?)
             }
             What::SubscribeAll { from, filter, window } => {
-                let source = subscribe::Source::All(from, filter, window);
-                Box::pin(subscribe::begin(core, source, resolve_links, ids).await?)
+                Box::pin(subscribe::begin(core, subscribe::Source::All(from, filter, window), form).await?)
             }
         };
         Ok(Response::new(answers))
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
-        append::append(&self.core, request.into_inner()).await.map(Response::new)
+        let caller = super::caller(&request);
+        append::append(&self.core, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
-        delete::delete(&self.core, request.into_inner(), DeleteMode::Soft).await.map(Response::new)
+        let caller = super::caller(&request);
+        delete::delete(&self.core, &caller, request.into_inner(), DeleteMode::Soft).await.map(Response::new)
     }
 
     async fn tombstone(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
-        delete::delete(&self.core, request.into_inner(), DeleteMode::Tombstone).await.map(Response::new)
+        let caller = super::caller(&request);
+        delete::delete(&self.core, &caller, request.into_inner(), DeleteMode::Tombstone)
+            .await
+            .map(Response::new)
     }
 
     async fn batch_append(
         &self,
         request: Request<Streaming<BatchAppendReq>>,
     ) -> Result<Response<Self::BatchAppendStream>, Status> {
+        let caller = super::caller(&request);
         let (answers, mut receiver) = mpsc::channel(self.core.limits.batch_appends.max(1));
-        tokio::spawn(batch::run(self.core.clone(), request.into_inner(), answers));
+        tokio::spawn(batch::run(self.core.clone(), caller, request.into_inner(), answers));
         let answers = stream::poll_fn(move |context| receiver.poll_recv(context));
         Ok(Response::new(Box::pin(answers)))
     }

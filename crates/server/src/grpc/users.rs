@@ -157,3 +157,90 @@ fn of_user(error: UserError) -> Status {
         UserError::Write(error) => status::of_append(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use users_server::Users;
+
+    use super::*;
+    use crate::{
+        auth::Caller,
+        core::testing,
+        proto::users::{change_password_req, create_req, delete_req, details_req},
+    };
+
+    async fn service() -> Service {
+        Service { core: testing::core().await }
+    }
+
+    fn by<T>(caller: &Caller, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.extensions_mut().insert(caller.clone());
+        request
+    }
+
+    fn create(login: &str, password: &str) -> CreateReq {
+        CreateReq {
+            options: Some(create_req::Options {
+                login_name: login.to_owned(),
+                password: password.to_owned(),
+                full_name: "Zoë".to_owned(),
+                groups: vec!["sales".to_owned()],
+            }),
+        }
+    }
+
+    fn delete(login: &str) -> DeleteReq {
+        DeleteReq { options: Some(delete_req::Options { login_name: login.to_owned() }) }
+    }
+
+    async fn zoe(service: &Service) -> Caller {
+        service.create(by(&Caller::Trusted, create("zoe", "secret"))).await.unwrap();
+        Caller::User(service.core.users.authenticate("zoe", "secret").await.unwrap())
+    }
+
+    fn exception(status: &Status) -> &str {
+        status.metadata().get("exception").unwrap().to_str().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_there_with_another_password_or_not_at_all_is_told_as_clients_know_it() {
+        let service = service().await;
+        zoe(&service).await;
+        let conflict = service.create(by(&Caller::Trusted, create("zoe", "other"))).await.unwrap_err();
+        assert_eq!((exception(&conflict), conflict.message()), ("user-conflict", "Conflict."));
+        let missing = service.delete(by(&Caller::Trusted, delete("max"))).await.unwrap_err();
+        assert_eq!(exception(&missing), "user-not-found");
+        assert_eq!(missing.metadata().get("login-name").unwrap(), "max");
+    }
+
+    #[tokio::test]
+    async fn others_than_administrators_look_at_themselves_and_change_their_own_password() {
+        let service = service().await;
+        let zoe = zoe(&service).await;
+        let details = |login: &str| {
+            by(&zoe, DetailsReq { options: Some(details_req::Options { login_name: login.to_owned() }) })
+        };
+        assert!(service.details(details("zoe")).await.is_ok());
+        for denied in ["admin", ""] {
+            assert_eq!(exception(&service.details(details(denied)).await.err().unwrap()), "access-denied");
+        }
+        let change = |login: &str, current: &str| {
+            let options = change_password_req::Options {
+                login_name: login.to_owned(),
+                current_password: current.to_owned(),
+                new_password: "new".to_owned(),
+            };
+            by(&zoe, ChangePasswordReq { options: Some(options) })
+        };
+        for (login, current) in [("admin", "changeit"), ("zoe", "wrong")] {
+            assert_eq!(
+                exception(&service.change_password(change(login, current)).await.unwrap_err()),
+                "access-denied"
+            );
+        }
+        service.change_password(change("zoe", "secret")).await.unwrap();
+        assert!(service.core.users.authenticate("zoe", "new").await.is_ok());
+        assert!(service.delete(by(&zoe, delete("zoe"))).await.is_err());
+    }
+}

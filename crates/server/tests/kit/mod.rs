@@ -22,11 +22,23 @@ pub struct Connected {
 
 /// A node over a store in memory, on a port of its own.
 pub async fn node() -> Connected {
-    let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
+    node_with(Options::default()).await
+}
+
+/// A node over a store in memory, on a port of its own, with options.
+pub async fn node_with(options: Options) -> Connected {
+    let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..options };
+    let tls = options.tls.is_some();
     let node = Node::start(Arc::new(MemoryStore::new()), Vec::new(), options).await.unwrap();
-    let url = format!("kurrentdb://{}?tls=false", node.address());
-    let client = Client::new(url.parse().unwrap()).unwrap();
+    let client = client(&node, "", tls);
     Connected { node, client }
+}
+
+/// A client of a node; `user` is `name:password@`, or nothing.
+pub fn client(node: &Node, user: &str, tls: bool) -> Client {
+    let port = node.address().port();
+    let url = format!("kurrentdb://{user}localhost:{port}?tls={tls}&tlsVerifyCert=false");
+    Client::new(url.parse().unwrap()).unwrap()
 }
 
 /// So many events.

@@ -5,6 +5,7 @@ use engine_types::{CurrentRevision, ExpectedRevision, StreamName};
 use tonic::{Status, Streaming};
 
 use crate::{
+    auth::{self, Action, Caller},
     core::Core,
     grpc::{
         convert::{self, END, expected_in, name_in, position_out, proposed},
@@ -66,12 +67,17 @@ impl Pending {
 }
 
 /// Takes the events of one call, and appends them.
-pub(super) async fn append(core: &Core, mut messages: Streaming<AppendReq>) -> Result<AppendResp, Status> {
+pub(super) async fn append(
+    core: &Core,
+    caller: &Caller,
+    mut messages: Streaming<AppendReq>,
+) -> Result<AppendResp, Status> {
     let first = messages.message().await?.and_then(|message| message.content);
     let Some(append_req::Content::Options(options)) = first else {
         return Err(Status::invalid_argument("the first message of an append must be its options"));
     };
     let stream = name_in(options.stream_identifier.as_ref())?;
+    auth::check(&*core.store, caller, &stream, Action::Write).await?;
     let mut pending = Pending::new(stream, expected_in(options.expected_revision.as_ref())?);
     while let Some(message) = messages.message().await? {
         match message.content {
@@ -90,7 +96,7 @@ pub(super) async fn append(core: &Core, mut messages: Streaming<AppendReq>) -> R
 }
 
 /// Appends, within the patience of the node.
-pub(super) async fn store(core: &Core, request: AppendRequest) -> Result<Appended, AppendError> {
+pub(in crate::grpc) async fn store(core: &Core, request: AppendRequest) -> Result<Appended, AppendError> {
     let events = request.streams.iter().map(|stream| stream.events.len() as u64).sum();
     let appended = match tokio::time::timeout(core.limits.append_patience, core.store.append(request)).await {
         Ok(result) => result,

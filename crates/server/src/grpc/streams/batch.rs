@@ -19,6 +19,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::append::{self, Pending};
 use crate::{
+    auth::{self, Action, Caller},
     core::Core,
     grpc::{
         convert::{self, IdForm, id_in, id_out, name_in, name_out},
@@ -58,6 +59,7 @@ struct Open {
 /// Takes appends until the client has no more, and all are answered.
 pub(super) async fn run(
     core: Arc<Core>,
+    caller: Caller,
     mut messages: Streaming<BatchAppendReq>,
     answers: mpsc::Sender<Result<BatchAppendResp, Status>>,
 ) {
@@ -69,7 +71,7 @@ pub(super) async fn run(
         let answer = tokio::select! {
             Some(answer) = waiting.next() => Some(Ok(answer)),
             message = messages.message(), if more && waiting.len() < limit => match message {
-                Ok(Some(message)) => take(&core, &mut open, message, &mut waiting).map(Ok),
+                Ok(Some(message)) => take(&core, &caller, &mut open, message, &mut waiting).await.map(Ok),
                 Ok(None) => { more = false; None }
                 Err(_) => return,
             },
@@ -86,8 +88,9 @@ pub(super) async fn run(
 }
 
 /// Takes one message; answers at once where that is possible.
-fn take(
+async fn take(
     core: &Arc<Core>,
+    caller: &Caller,
     open: &mut HashMap<uuid::Uuid, Open>,
     message: BatchAppendReq,
     waiting: &mut FuturesUnordered<Waiting>,
@@ -99,7 +102,7 @@ fn take(
         Err(fault) => return refused(fault),
     };
     if let Some(options) = message.options {
-        let begun = match begin(core, &options) {
+        let begun = match begin(core, caller, &options).await {
             Ok(begun) => begun,
             Err(fault) => return refused(fault),
         };
@@ -139,10 +142,11 @@ fn take(
     answered
 }
 
-fn begin(core: &Core, options: &batch_append_req::Options) -> Result<Open, Status> {
+async fn begin(core: &Core, caller: &Caller, options: &batch_append_req::Options) -> Result<Open, Status> {
     use batch_append_req::options::ExpectedRevision as Wire;
     use proto::write_options::ExpectedRevision as Known;
     let stream = name_in(options.stream_identifier.as_ref())?;
+    auth::check(&*core.store, caller, &stream, Action::Write).await?;
     let expected = options.expected_revision.as_ref().map(|expected| match expected {
         Wire::Revision(revision) => Known::Revision(*revision),
         Wire::NoStream(empty) => Known::NoStream(*empty),

@@ -5,6 +5,7 @@ use engine_types::{Position, StreamName};
 use tonic::Status;
 
 use crate::{
+    auth::{self, Action, Caller},
     core::Core,
     grpc::{
         convert::{expected_in, name_in, position_out},
@@ -20,12 +21,18 @@ use crate::{
 const PAGES: usize = 8;
 
 /// Deletes a stream, and tells where that is recorded.
-pub(super) async fn delete(core: &Core, request: DeleteReq, mode: DeleteMode) -> Result<DeleteResp, Status> {
+pub(super) async fn delete(
+    core: &Core,
+    caller: &Caller,
+    request: DeleteReq,
+    mode: DeleteMode,
+) -> Result<DeleteResp, Status> {
     let options = request.options.ok_or_else(|| Status::invalid_argument("`options` is missing"))?;
     let stream = name_in(options.stream_identifier.as_ref())?;
     if stream.is_metadata() {
         return Err(status::access_denied());
     }
+    auth::check(&*core.store, caller, &stream, Action::Delete).await?;
     let expected = expected_in(options.expected_revision.as_ref())?;
     let deleting = core.store.delete_stream(&stream, expected, mode);
     match tokio::time::timeout(core.limits.append_patience, deleting).await {

@@ -7,10 +7,10 @@ use engine_types::{Position, Revision, StreamName};
 use futures_util::stream::{self, Stream};
 use tonic::Status;
 
-use super::reply;
+use super::reply::{self, Form};
 use crate::{
     core::Core,
-    grpc::{convert::IdForm, filter::EventFilter, status},
+    grpc::{filter::EventFilter, status},
     proto::streams::ReadResp,
 };
 
@@ -20,8 +20,7 @@ pub(super) struct Reader {
     source: Source,
     /// How many events are still wanted.
     left: u64,
-    resolve_links: bool,
-    ids: IdForm,
+    form: Form,
     ready: VecDeque<ReadResp>,
     page_events: usize,
     done: bool,
@@ -46,20 +45,20 @@ impl Reader {
     /// Begins a read of one stream. Its first page is read here, so that what cannot be read fails at once.
     pub(super) async fn stream(
         core: Arc<Core>,
-        (resolve_links, ids): (bool, IdForm),
+        form: Form,
         request: ReadStream,
         count: u64,
         tell_ends: bool,
     ) -> Result<Self, Status> {
         let ReadStream { stream, from, direction, .. } = request;
         let source = Source::Stream { stream, from, direction, tell_ends, begun: false };
-        Reader::begin(core, (resolve_links, ids), source, count).await
+        Reader::begin(core, form, source, count).await
     }
 
     /// Begins a read of all streams.
     pub(super) async fn all(
         core: Arc<Core>,
-        (resolve_links, ids): (bool, IdForm),
+        form: Form,
         from: Option<ReadFrom<Position>>,
         direction: Direction,
         count: u64,
@@ -67,26 +66,13 @@ impl Reader {
     ) -> Result<Self, Status> {
         let count = if from.is_some() { count } else { 0 };
         let source = Source::All { from: from.unwrap_or(ReadFrom::Start), direction, filter };
-        Reader::begin(core, (resolve_links, ids), source, count).await
+        Reader::begin(core, form, source, count).await
     }
 
-    async fn begin(
-        core: Arc<Core>,
-        (resolve_links, ids): (bool, IdForm),
-        source: Source,
-        count: u64,
-    ) -> Result<Self, Status> {
+    async fn begin(core: Arc<Core>, form: Form, source: Source, count: u64) -> Result<Self, Status> {
         let page_events = core.limits.page_events.max(1);
-        let mut reader = Reader {
-            core,
-            source,
-            left: count,
-            resolve_links,
-            ids,
-            ready: VecDeque::new(),
-            page_events,
-            done: false,
-        };
+        let mut reader =
+            Reader { core, source, left: count, form, ready: VecDeque::new(), page_events, done: false };
         reader.fill().await?;
         Ok(reader)
     }
@@ -189,7 +175,7 @@ impl Reader {
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX);
         self.core.metrics.events_read.add(events.len().min(wanted) as u64);
         for event in events.into_iter().take(wanted) {
-            let reply = reply::event(&*self.core.store, event, self.resolve_links, self.ids).await?;
+            let reply = reply::event(&*self.core.store, event, &self.form).await?;
             self.ready.push_back(reply);
             self.left -= 1;
         }

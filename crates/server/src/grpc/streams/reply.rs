@@ -5,10 +5,10 @@ use engine_types::{Position, Revision, StreamName};
 use tonic::Status;
 
 use crate::{
+    auth::Caller,
     grpc::{
         convert::{IdForm, name_out, position_out, recorded, time_out},
         links::{self, Resolved},
-        status,
     },
     proto::streams::{
         ReadResp,
@@ -22,15 +22,23 @@ fn reply(content: Content) -> ReadResp {
     ReadResp { content: Some(content) }
 }
 
+/// How events are wanted, and by whom.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) resolve_links: bool,
+    pub(super) ids: IdForm,
+    pub(super) caller: Caller,
+}
+
 /// An event, and the event that it links to where links are wanted resolved.
 pub(super) async fn event(
     store: &dyn EventStore,
     event: RecordedEvent,
-    resolve_links: bool,
-    ids: IdForm,
+    form: &Form,
 ) -> Result<ReadResp, Status> {
-    let resolved = if resolve_links {
-        links::resolve(store, event).await.map_err(status::of_read)?
+    let ids = form.ids;
+    let resolved = if form.resolve_links {
+        links::resolve(store, &form.caller, event).await?
     } else {
         Resolved::Plain(event)
     };

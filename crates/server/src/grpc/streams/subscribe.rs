@@ -16,11 +16,10 @@ use futures_util::{FutureExt, stream::Stream};
 use tokio::sync::mpsc::{self, error::SendTimeoutError, error::TrySendError};
 use tonic::Status;
 
-use super::reply;
+use super::reply::{self, Form};
 use crate::{
     core::Core,
     grpc::{
-        convert::IdForm,
         filter::{EventFilter, Window},
         status,
     },
@@ -38,12 +37,7 @@ pub(super) enum Source {
 ///
 /// # Errors
 /// What can be known at once: the stream was closed for ever, or the store cannot be read.
-pub(super) async fn begin(
-    core: Arc<Core>,
-    source: Source,
-    resolve_links: bool,
-    ids: IdForm,
-) -> Result<Messages, Status> {
+pub(super) async fn begin(core: Arc<Core>, source: Source, form: Form) -> Result<Messages, Status> {
     let (to, filter, window, in_stream) = match source {
         Source::Stream(stream, from) => {
             (SubscribeTo::Stream(stream, from), EventFilter::everything(), None, true)
@@ -62,8 +56,7 @@ pub(super) async fn begin(
         subscription,
         filter,
         in_stream,
-        resolve_links,
-        ids,
+        form,
         messages,
         checkpoints: window.map(|window| Checkpoints { window, counted_from: seen, told: seen }),
         revision: None,
@@ -112,8 +105,7 @@ struct Feed {
     subscription: Subscription,
     filter: EventFilter,
     in_stream: bool,
-    resolve_links: bool,
-    ids: IdForm,
+    form: Form,
     messages: mpsc::Sender<ReadResp>,
     checkpoints: Option<Checkpoints>,
     /// The newest event that was delivered from the stream.
@@ -156,7 +148,7 @@ impl Feed {
     async fn event(&mut self, event: RecordedEvent) -> Result<(), Status> {
         let (position, revision) = (event.position, event.revision);
         if self.filter.matches(&event)? {
-            let reply = reply::event(&*self.core.store, event, self.resolve_links, self.ids).await?;
+            let reply = reply::event(&*self.core.store, event, &self.form).await?;
             self.core.metrics.events_read.add(1);
             self.deliver(reply).await?;
         }

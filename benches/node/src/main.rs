@@ -1,0 +1,179 @@
+//! The node under load, beside UmaDB: appends per second of 1, 64 and 256 callers, and how long the slowest of a
+//! hundred waits; batches; and reading it all back. Each is spoken to by its own official client, in the same run.
+//!
+//! ```text
+//! engine serve --store file:/tmp/load-node &
+//! umadb --listen 127.0.0.1:50051 --db-path /tmp/load.uma &
+//! cargo run --release -- [SECONDS for each figure]
+//! ```
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use futures_util::StreamExt;
+use kurrentdb::{
+    AppendToStreamOptions, BatchAppendOptions, Client, EventData, ReadAllOptions, StreamState,
+    SubscriptionFilter,
+};
+use tokio::task::JoinSet;
+use umadb_client::{AsyncUmaDbClient, UmaDbClient};
+use umadb_dcb::{DcbEvent, DcbEventStoreAsync};
+use uuid::Uuid;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const NODE: &str = "kurrentdb://127.0.0.1:2113?tls=false";
+const UMADB: &str = "http://127.0.0.1:50051";
+
+/// The data of each event: 128 bytes.
+const DATA: &[u8] = &[b'x'; 128];
+
+/// How many events one append of a batch holds.
+const BATCH: usize = 100;
+
+/// What is measured: one append.
+trait Append: Clone + Send + Sync + 'static {
+    fn append(&self, caller: usize, events: usize) -> impl Future<Output = Result<()>> + Send;
+}
+
+#[derive(Clone)]
+struct Node(Client);
+
+#[derive(Clone)]
+struct UmaDb(Arc<AsyncUmaDbClient>);
+
+impl Append for Node {
+    async fn append(&self, caller: usize, events: usize) -> Result<()> {
+        let event = || EventData::binary("Loaded", DATA.into()).id(Uuid::new_v4());
+        let events: Vec<_> = (0..events).map(|_| event()).collect();
+        let options = AppendToStreamOptions::default().stream_state(StreamState::Any);
+        self.0.append_to_stream(format!("load-{caller}"), &options, events).await?;
+        Ok(())
+    }
+}
+
+impl Append for UmaDb {
+    async fn append(&self, caller: usize, events: usize) -> Result<()> {
+        let event =
+            || DcbEvent::default().event_type("Loaded").tags([format!("load-{caller}")]).data(DATA).uuid(Uuid::new_v4());
+        let events = (0..events).map(|_| event()).collect();
+        self.0.append(events, None, None).await?;
+        Ok(())
+    }
+}
+
+/// Appends from so many callers at the same time, each one after the other.
+async fn measure(name: &str, to: impl Append, callers: usize, events: usize, length: Duration) -> Result<f64> {
+    let done = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let mut all = JoinSet::new();
+    for caller in 0..callers {
+        let (to, done) = (to.clone(), done.clone());
+        all.spawn(async move {
+            let mut waits = Vec::new();
+            while begun.elapsed() < length {
+                let sent = Instant::now();
+                to.append(caller, events).await?;
+                waits.push(sent.elapsed());
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok::<_, anyhow::Error>(waits)
+        });
+    }
+    let mut waits = Vec::new();
+    while let Some(joined) = all.join_next().await {
+        waits.extend(joined??);
+    }
+    let rate = waits.len() as f64 * events as f64 / begun.elapsed().as_secs_f64();
+    waits.sort_unstable();
+    let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)];
+    println!(
+        "{name:<8} {callers:>4} callers × {events:>3} events: {rate:>9.0} events/s   median {:>9.2?}   p99 {:>9.2?}",
+        at(50),
+        at(99)
+    );
+    Ok(rate)
+}
+
+/// Batches over one call of `BatchAppend`, as the client's batches go.
+async fn measure_batches(client: &Client, callers: usize, length: Duration) -> Result<()> {
+    let batches = Arc::new(client.batch_append(&BatchAppendOptions::default()).await?);
+    let begun = Instant::now();
+    let mut all = JoinSet::new();
+    for caller in 0..callers {
+        let batches = batches.clone();
+        all.spawn(async move {
+            let mut count = 0_u64;
+            while begun.elapsed() < length {
+                let event = || EventData::binary("Loaded", DATA.into()).id(Uuid::new_v4());
+                let events: Vec<_> = (0..BATCH).map(|_| event()).collect();
+                batches.append_to_stream(format!("batch-{caller}"), StreamState::Any, events).await?;
+                count += BATCH as u64;
+            }
+            Ok::<_, anyhow::Error>(count)
+        });
+    }
+    let mut count = 0;
+    while let Some(joined) = all.join_next().await {
+        count += joined??;
+    }
+    println!("node     BatchAppend, {callers} at a time × {BATCH} events: {:.0} events/s", count as f64 / begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn read_node(client: &Client) -> Result<()> {
+    let filter = SubscriptionFilter::on_event_type().add_prefix("Loaded");
+    for (name, options) in
+        [("all", ReadAllOptions::default()), ("filtered", ReadAllOptions::default().filter(filter))]
+    {
+        let (begun, mut count) = (Instant::now(), 0_u64);
+        let mut events = client.read_all(&options.max_count(1_000_000)).await?;
+        while events.next().await?.is_some() {
+            count += 1;
+        }
+        println!("node     reads ({name}): {:.0} events/s of {count}", count as f64 / begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+async fn read_umadb(client: &AsyncUmaDbClient) -> Result<()> {
+    let (begun, mut count) = (Instant::now(), 0_u64);
+    let mut events = client.read(None, None, false, Some(1_000_000)).await?;
+    while let Some(event) = events.next().await {
+        event?;
+        count += 1;
+    }
+    println!("umadb    reads: {:.0} events/s of {count}", count as f64 / begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let seconds = std::env::args().nth(1).map_or(Ok(5), |seconds| seconds.parse())?;
+    let length = Duration::from_secs(seconds);
+    let node = Node(Client::new(NODE.parse()?)?);
+    let umadb = UmaDb(Arc::new(UmaDbClient::new(UMADB.to_owned()).connect_async().await?));
+    node.append(0, 1).await?;
+    umadb.append(0, 1).await?;
+    for callers in [1, 64, 256] {
+        // In turns, so that what else the machine does meets both.
+        let mut rates = [0.0, 0.0];
+        for _ in 0..2 {
+            rates[0] += measure("node", node.clone(), callers, 1, length).await?;
+            rates[1] += measure("umadb", umadb.clone(), callers, 1, length).await?;
+        }
+        println!("  → {callers} callers: {:.2} times as many", rates[0] / rates[1]);
+    }
+    measure("node", node.clone(), 16, BATCH, length).await?;
+    measure("umadb", umadb.clone(), 16, BATCH, length).await?;
+    measure_batches(&node.0, 16, length).await?;
+    read_node(&node.0).await?;
+    read_umadb(&umadb.0).await
+}

@@ -1,0 +1,16 @@
+//! Who asks, and what they may do.
+
+mod attempts;
+mod caller;
+mod guard;
+mod role;
+mod sessions;
+mod users;
+mod verified;
+
+pub use role::Role;
+pub use users::{NewUser, User, Users, UsersError};
+
+pub(crate) use caller::{Caller, Operator, Via};
+pub(crate) use guard::{Guard, Refused, address, guard_writes, identify};
+pub(crate) use sessions::{cookie, set_cookie};

@@ -1,0 +1,115 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use engine_runtime::{Bus, map::Map};
+use engine_store::EventStore;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::{
+    WebOptions,
+    access::{Guard, Users},
+    api::Problem,
+    disk::Disk,
+    live::{Samples, sampling},
+    meter::Figures,
+    pages::Verifying,
+};
+
+/// How many entries a page holds unless it is said.
+const PAGE: usize = 100;
+
+/// A running application, and those who may use it over HTTP. Cheap to clone.
+#[derive(Clone)]
+pub struct Web {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) bus: Bus,
+    map: Map,
+    guard: Guard,
+    options: WebOptions,
+    live: Arc<Semaphore>,
+    disk: Disk,
+    pub(crate) samples: Samples,
+    pub(crate) figures: Option<Arc<Figures>>,
+    pub(crate) verifying: Mutex<Option<Verifying>>,
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Web").field("app", &self.inner.map.app).finish_non_exhaustive()
+    }
+}
+
+impl Web {
+    /// Serves this application to these users. `figures` are those of the store below, where it is
+    /// [`measured`](crate::measured).
+    pub fn new(bus: Bus, users: Arc<dyn Users>, figures: Option<Arc<Figures>>, options: WebOptions) -> Self {
+        let data_folder = options.data_folder.clone();
+        let inner = Arc::new(Inner {
+            map: bus.map(),
+            bus,
+            guard: Guard::new(users, &options),
+            live: Arc::new(Semaphore::new(options.live_connections)),
+            options,
+            samples: Samples::default(),
+            disk: Disk::of(data_folder),
+            figures,
+            verifying: Mutex::default(),
+        });
+        tokio::spawn(sampling(Arc::downgrade(&inner)));
+        Web { inner }
+    }
+
+    /// The application.
+    pub fn bus(&self) -> &Bus {
+        &self.inner.bus
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
+        self.inner.bus.store()
+    }
+
+    pub(crate) fn map(&self) -> &Map {
+        &self.inner.map
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.inner.guard
+    }
+
+    pub(crate) fn options(&self) -> &WebOptions {
+        &self.inner.options
+    }
+
+    /// How many entries a page holds that asks for so many.
+    pub(crate) fn page(&self, asked: Option<usize>) -> Result<usize, Problem> {
+        match asked {
+            Some(0) => Err(Problem::bad_request("parameter `limit`: must be at least 1")),
+            asked => Ok(asked.unwrap_or(PAGE).min(self.inner.options.page_events)),
+        }
+    }
+
+    /// The figures of the last minutes.
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.inner.samples
+    }
+
+    /// How many bytes the store takes, and how many are free; absent where it is not in a folder.
+    pub(crate) fn disk(&self) -> Option<(u64, u64)> {
+        self.inner.disk.look()
+    }
+
+    /// The check of the store that goes on, or has ended.
+    pub(crate) fn verifying(&self) -> &Mutex<Option<Verifying>> {
+        &self.inner.verifying
+    }
+
+    /// Room for connections that stay open.
+    pub(crate) fn live(&self) -> &Arc<Semaphore> {
+        &self.inner.live
+    }
+}
