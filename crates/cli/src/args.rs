@@ -29,8 +29,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not fou
 
 const GLOBAL: &str = "Options of every command";
 
-const STORE: &str = "The store, `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE?schema=NAME` \
-                     [env: ENGINE_STORE] [default: file:./engine-data]";
+const STORE: &str = "The store, `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE?schema=NAME` or \
+                     `kurrentdb://USER:PASSWORD@HOST:2113?tls=false` [env: ENGINE_STORE] [default: file:./engine-data]";
 
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23

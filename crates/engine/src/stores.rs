@@ -15,7 +15,7 @@ use engine_store::{
 };
 
 pub use names::shown;
-use names::{node_name, without_lease};
+use names::{is_kurrent, node_name, without_lease};
 
 /// Where events are kept when nothing is said.
 pub const DEFAULT_STORE: &str = "file:./engine-data";
@@ -24,7 +24,8 @@ pub const DEFAULT_STORE: &str = "file:./engine-data";
 /// something else (`?lease=`).
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(10);
 
-/// A store, named: `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE?schema=NAME`.
+/// A store, named: `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE?schema=NAME` or
+/// `kurrentdb://USER:PASSWORD@HOST:2113?tls=false`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// In the memory of this process.
@@ -33,6 +34,8 @@ pub enum StoreUrl {
     File(PathBuf),
     /// In a schema of PostgreSQL, with the length of leases.
     Postgres(String, Duration),
+    /// On a server of KurrentDB or EventStoreDB, with the length of leases.
+    Kurrent(String, Duration),
 }
 
 impl FromStr for StoreUrl {
@@ -49,6 +52,10 @@ impl FromStr for StoreUrl {
                 let (url, lease) = without_lease(url).map_err(|wrong| fault(&wrong))?;
                 Ok(StoreUrl::Postgres(url, lease))
             }
+            Some((scheme, _)) if is_kurrent(scheme) => {
+                let (url, lease) = without_lease(url).map_err(|wrong| fault(&wrong))?;
+                Ok(StoreUrl::Kurrent(url, lease))
+            }
             Some((scheme, _)) => Err(fault(&format!("this build has no store for `{scheme}:`"))),
             None => Err(fault("a store is named by a URL")),
         }
@@ -60,7 +67,7 @@ impl fmt::Display for StoreUrl {
         match self {
             StoreUrl::Memory => formatter.write_str("memory:"),
             StoreUrl::File(path) => write!(formatter, "file:{}", path.display()),
-            StoreUrl::Postgres(url, _) => formatter.write_str(&shown(url)),
+            StoreUrl::Postgres(url, _) | StoreUrl::Kurrent(url, _) => formatter.write_str(&shown(url)),
         }
     }
 }
@@ -70,7 +77,9 @@ impl fmt::Display for StoreUrl {
 #[non_exhaustive]
 pub enum OpenError {
     /// The name is not one of a store. Mend it.
-    #[error("store `{url}`: {fault}; use `memory:`, `file:PATH` or `postgres://USER@HOST/DATABASE`")]
+    #[error(
+        "store `{url}`: {fault}; use `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE` or `kurrentdb://HOST:2113`"
+    )]
     Url {
         /// The name.
         url: String,
@@ -85,6 +94,10 @@ pub enum OpenError {
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     Postgres(#[from] engine_postgres::OpenError),
+    /// There is no connection to the server. The message says what to do.
+    #[cfg(feature = "kurrentdb")]
+    #[error(transparent)]
+    Kurrent(#[from] engine_kurrentdb::ConnectError),
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -113,6 +126,12 @@ impl OpenError {
                 _ => "cannot_open",
             },
             OpenError::Maintenance(_) => "cannot_open",
+            #[cfg(feature = "kurrentdb")]
+            OpenError::Kurrent(error) => match error {
+                engine_kurrentdb::ConnectError::Url { .. } => "usage",
+                engine_kurrentdb::ConnectError::Read(_) => "unavailable",
+                _ => "cannot_open",
+            },
             OpenError::Read(ReadError::Corrupt(_)) => "corrupt",
             OpenError::Read(_) => "unavailable",
         }
@@ -137,6 +156,8 @@ pub async fn exists(url: &str) -> Result<bool, OpenError> {
         StoreUrl::Postgres(url, _) => Ok(engine_postgres::PostgresStore::exists(&url).await?),
         #[cfg(not(feature = "postgres"))]
         StoreUrl::Postgres(..) => Err(left_out(url, "postgres")),
+        // The server is there before anything is kept on it.
+        StoreUrl::Kurrent(..) => Ok(true),
     }
 }
 
@@ -161,6 +182,13 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
         }
         #[cfg(not(feature = "postgres"))]
         StoreUrl::Postgres(..) => Err(left_out(url, "postgres")),
+        #[cfg(feature = "kurrentdb")]
+        StoreUrl::Kurrent(url, _) => {
+            let options = engine_kurrentdb::Options::default();
+            Ok(Arc::new(engine_kurrentdb::KurrentStore::connect(&url, options).await?))
+        }
+        #[cfg(not(feature = "kurrentdb"))]
+        StoreUrl::Kurrent(..) => Err(left_out(url, "kurrentdb")),
     }
 }
 
@@ -198,7 +226,7 @@ pub enum Stay {
 pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
     let read_models = read_models(url)?;
     let ownership: Arc<dyn Ownership> = match url.parse()? {
-        StoreUrl::Postgres(_, lease) => {
+        StoreUrl::Postgres(_, lease) | StoreUrl::Kurrent(_, lease) => {
             let patience = if stay == Stay::Brief { lease } else { Duration::ZERO };
             Arc::new(Leases::new(node_name(), lease).patient(patience))
         }
@@ -265,7 +293,7 @@ pub async fn verify(
         #[cfg(not(feature = "file"))]
         StoreUrl::File(_) => Err(left_out(url, "file")),
         // What the server does for its own files is its own affair: this reads everything.
-        StoreUrl::Postgres(..) => {
+        StoreUrl::Postgres(..) | StoreUrl::Kurrent(..) => {
             let store = open(url).await?;
             let report = store.verify(&progress).await?;
             // Nothing was written that could be lost.
@@ -310,9 +338,12 @@ pub fn is_closed_unmarked(error: &AppendError) -> bool {
     }
 }
 
-#[cfg(not(all(feature = "file", feature = "postgres")))]
+#[cfg(not(all(feature = "file", feature = "postgres", feature = "kurrentdb")))]
 fn left_out(url: &str, scheme: &str) -> OpenError {
-    OpenError::Url { url: shown(url), fault: format!("this build has no store for `{scheme}:`") }
+    OpenError::Url {
+        url: shown(url),
+        fault: format!("this build has no store for `{scheme}:`; build it with `--features {scheme}`"),
+    }
 }
 
 #[cfg(feature = "file")]

@@ -1,5 +1,7 @@
 //! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
 
+mod prompt;
+
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{Extension, Router, extract::ConnectInfo};
@@ -16,6 +18,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
+use self::prompt::Prompt;
 use crate::core::Core;
 
 /// How long to wait before another connection is taken, where the system has no more files for it.
@@ -75,14 +78,14 @@ async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>
     let patience = core.limits.handshake_patience;
     match tls {
         Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(Prompt(stream))).await {
                 speak(&core, stream, router).await;
             }
         }
         None => {
             // A client that says nothing is not waited for; from the first byte on, others keep the time.
             if let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.peek(&mut [0])).await {
-                speak(&core, stream, router).await;
+                speak(&core, Prompt(stream), router).await;
             }
         }
     }

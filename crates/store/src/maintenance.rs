@@ -5,7 +5,14 @@ use std::collections::HashMap;
 
 use engine_types::{Position, Revision, StreamName};
 
-use crate::{AppendError, BoxError, EventStore, ReadAll, ReadError, read::DEFAULT_PAGE_EVENTS};
+use crate::{
+    AppendError, BoxError, EventStore, ReadAll, ReadError,
+    read::DEFAULT_PAGE_EVENTS,
+    stream_metadata::{DELETED, TOMBSTONE_EVENT_TYPE},
+};
+
+/// Where KurrentDB says that the event stands which closes a stream for ever.
+const CLOSED: Revision = Revision(DELETED);
 
 /// How far a check has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -176,6 +183,10 @@ pub async fn verify_by_reading<S: EventStore + ?Sized>(
                 });
             }
             previous = Some(event.position);
+            // A stream that is closed for ever ends at the largest revision, in stores that know no other for it.
+            if event.revision == CLOSED && *event.event_type == *TOMBSTONE_EVENT_TYPE {
+                continue;
+            }
             let before = last.insert(event.stream.clone(), event.revision);
             if before.is_some_and(|before| before.next() != event.revision) {
                 report.faults.push(Fault {

@@ -7,6 +7,7 @@ mod conference;
 mod failing_store;
 mod json;
 mod kit;
+mod kurrentdb;
 mod listening;
 mod nodes;
 mod postgres;

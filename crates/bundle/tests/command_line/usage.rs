@@ -26,7 +26,7 @@ fn wrong_usage_exits_with_two_and_says_how_it_is_right() {
     for (arguments, part) in [
         (&["sned"][..], "'send'"),
         (&["--store"], "--store <URL>"),
-        (&["--store", "redis://x", "streams"], "use `memory:`, `file:PATH` or `postgres:"),
+        (&["--store", "redis://x", "streams"], "use `memory:`, `file:PATH`, `postgres:"),
         (&["--app", "bnak", "map"], "did you mean `bank`?"),
         (&["read", "a", "--backwards", "--follow"], "cannot be used with"),
         (&["read", "a", "--from", "-1"], "--from"),

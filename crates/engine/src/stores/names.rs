@@ -14,7 +14,8 @@ pub(super) fn node_name() -> String {
 
 /// The name of a store as it may be shown: passwords are told to nobody.
 pub fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres"))
+    let Some((scheme, rest)) =
+        url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres") || is_kurrent(scheme))
     else {
         return url.to_owned();
     };
@@ -30,6 +31,11 @@ pub fn shown(url: &str) -> String {
     } else {
         format!("{scheme}://{place}?{}", query.join("&"))
     }
+}
+
+/// Whether a scheme is one of KurrentDB, with or without the discovery of its cluster.
+pub(super) fn is_kurrent(scheme: &str) -> bool {
+    matches!(scheme.strip_suffix("+discover").unwrap_or(scheme), "kurrentdb" | "kdb" | "esdb")
 }
 
 /// Takes `lease=` out of a URL.
@@ -71,5 +77,7 @@ mod tests {
     fn a_password_is_not_shown() {
         assert_eq!(shown("postgres://ann:s3cret@db/bank?password=s3cret&a=b"), "postgres://ann@db/bank?a=b");
         assert_eq!(shown("file:./data"), "file:./data");
+        let cluster = "esdb+discover://admin:s3cret@a:2113,b:2113?tls=false";
+        assert_eq!(shown(cluster), "esdb+discover://admin@a:2113,b:2113?tls=false");
     }
 }
