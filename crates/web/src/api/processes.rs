@@ -55,6 +55,7 @@ impl From<Summary> for Instance {
 }
 
 /// One page of instances, by id.
+#[expect(clippy::struct_field_names, reason = "as they are called everywhere")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Instances {
     /// The process manager.
