@@ -87,13 +87,11 @@ impl Rewriting<'_> {
         let name = SegmentName::of(&header);
         let file = disk.open(&format!("{}{UNFINISHED}", name.log()), Mode::Create)?;
         let length = BEGIN + self.left;
-        let mut out = match self.shared.options.compression {
-            Some(compression) => Out::Compressed(BlockWriter::new(&compression)),
-            None => {
-                file.allocate(0, length)?;
-                Out::Plain
-            }
-        };
+        let compression = self.shared.options.compression.as_ref();
+        let mut out = compression.map_or(Out::Plain, |it| Out::Compressed(BlockWriter::new(it)));
+        if compression.is_none() {
+            file.allocate(0, length)?;
+        }
         let mut rewritten = Rewritten {
             next_position: self.next_position(),
             original_length: self.old.original_len()?,
