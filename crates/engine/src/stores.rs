@@ -207,7 +207,7 @@ pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
     Ok(Environment { read_models, ownership, ..Environment::default() })
 }
 
-/// Where the read models of the store of this name are kept: those of `file:PATH` in SQLite in
+/// Where the read models of the store of this name are kept: those of `postgres:` beside the events, those of `file:PATH` in SQLite in
 /// `PATH/read-models`, all others in memory.
 ///
 /// # Errors
@@ -218,6 +218,10 @@ pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
         StoreUrl::File(path) => {
             let folder = path.join("read-models");
             Ok(ReadModels::Stored(Arc::new(engine_sqlite::SqliteRows::in_folder(folder))))
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => {
+            Ok(ReadModels::Stored(Arc::new(engine_postgres::PostgresRows::new(&url)?)))
         }
         _ => Ok(ReadModels::Memory),
     }
