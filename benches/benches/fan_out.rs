@@ -55,10 +55,10 @@ async fn write(store: Arc<dyn EventStore>, writer: usize, stop: Arc<AtomicBool>,
     appends
 }
 
-async fn measure(place: &str, subscribers: usize, filter: Filter, pace: Pace) -> Measured {
+async fn measure(kind: &str, subscribers: usize, filter: Filter, pace: Pace) -> Measured {
     let folder = tempfile::tempdir().expect("a folder");
     let url =
-        if place == "memory" { "memory:".to_owned() } else { format!("file:{}", folder.path().display()) };
+        if kind == "memory" { "memory:".to_owned() } else { format!("file:{}", folder.path().display()) };
     let store = engine::stores::open(&url).await.expect("a store");
     let (delivered, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let mut readers = Vec::new();
@@ -96,17 +96,17 @@ async fn measure(place: &str, subscribers: usize, filter: Filter, pace: Pace) ->
 }
 
 /// Measures by turns, because the machine may have other things to do, and tells the median.
-async fn compare(place: &str, name: &str, filter: Filter, pace: Pace) {
+async fn compare(kind: &str, name: &str, filter: Filter, pace: Pace) {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let alone = measure(place, 0, filter.clone(), pace).await;
-        let with = measure(place, 1_000, filter.clone(), pace).await;
+        let alone = measure(kind, 0, filter.clone(), pace).await;
+        let with = measure(kind, 1_000, filter.clone(), pace).await;
         rounds.push((with.appends_per_second / alone.appends_per_second, alone, with));
     }
     rounds.sort_by(|left, right| left.0.total_cmp(&right.0));
     let (ratio, alone, with) = &rounds[ROUNDS / 2];
     println!(
-        "{place}: {name}: ratio {ratio:.2} (from {:.2} to {:.2}); {:.0} appends/s alone, {:.0} with 1,000 subscriptions; \
+        "{kind}: {name}: ratio {ratio:.2} (from {:.2} to {:.2}); {:.0} appends/s alone, {:.0} with 1,000 subscriptions; \
          {:.0} deliveries/s, {} behind",
         rounds[0].0,
         rounds[ROUNDS - 1].0,
@@ -124,14 +124,14 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        for place in ["memory", "log"] {
+        for kind in ["memory", "log"] {
             // In memory as many appends as a durable store of one caller at a time takes.
             let paced = Pace::Each(Duration::from_millis(5));
-            compare(place, "16 callers, an append each 5 ms, all hear all", Filter::domain(), paced).await;
+            compare(kind, "16 callers, an append each 5 ms, all hear all", Filter::domain(), paced).await;
             let fast = Pace::AsFastAsItGoes;
-            compare(place, "16 callers, as fast as it goes, all hear all", Filter::domain(), fast).await;
+            compare(kind, "16 callers, as fast as it goes, all hear all", Filter::domain(), fast).await;
             let other = Filter::category("other");
-            compare(place, "16 callers, as fast as it goes, nobody hears anything", other, fast).await;
+            compare(kind, "16 callers, as fast as it goes, nobody hears anything", other, fast).await;
         }
     });
 }
