@@ -8,6 +8,7 @@ mod failing_store;
 mod json;
 mod kit;
 mod listening;
+mod nodes;
 mod postgres;
 mod processes;
 mod reading;
