@@ -170,7 +170,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &str) -> Result<Option<(i64, i64)>, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url, _) => {
             let done = engine_postgres::migrate(&url).await?;
@@ -284,7 +284,7 @@ pub async fn restore(
     url: &str,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<BackupReport, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "file")]
         StoreUrl::File(path) => {
             let source = source.to_owned();
