@@ -121,6 +121,4 @@ fn two_consoles_on_one_store_see_what_the_other_has_done() {
     assert!(own.iter().all(|own| names.iter().any(|name| name.ends_with(own))), "{names:?}");
     let human = bank.call(&["nodes"]).stdout;
     assert!(human.starts_with("node ") && human.contains("living"), "{human}");
-    // The transfers are divided among the two.
-    assert!(nodes.iter().all(|node| node["work"].to_string().contains("transfers")), "{nodes:?}");
 }

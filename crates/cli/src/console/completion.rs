@@ -4,7 +4,7 @@
 use clap::{Arg, CommandFactory};
 use engine::{
     command::Field,
-    runtime::map::{CommandDescription, Map},
+    runtime::map::{CommandDescription, Map, ProcessDescription},
 };
 
 use super::line::{self, Typed};
@@ -122,7 +122,7 @@ impl Completion {
         match option.get_long() {
             Some("category") => self.categories().map(spaced).collect(),
             Some("state") => {
-                let stages = self.map.processes.iter().flat_map(|process| process.stages());
+                let stages = self.map.processes.iter().flat_map(ProcessDescription::stages);
                 ["running", "ended", "parked"].into_iter().chain(stages).map(spaced).collect()
             }
             Some("expect") => ["none", "any", "exists"].map(spaced).into(),
@@ -185,10 +185,7 @@ mod tests {
     use engine::{
         command::FieldKind,
         process_manager::machine::{Machine, Otherwise, State},
-        runtime::map::{
-            AggregateDescription, HandlerDescription, ProcessDescription, ProjectionDescription,
-            QueryDescription,
-        },
+        runtime::map::{AggregateDescription, HandlerDescription, ProjectionDescription, QueryDescription},
     };
 
     use super::*;
