@@ -4,5 +4,6 @@ mod crashes;
 mod instances;
 mod kit;
 mod machines;
+mod observing;
 mod refusals;
 mod timers;
