@@ -5,5 +5,6 @@ mod following;
 mod instances;
 mod kit;
 mod machines;
+mod observing;
 mod refusals;
 mod timers;
