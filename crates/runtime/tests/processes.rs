@@ -1,6 +1,7 @@
 //! Process managers and timers over the in-memory store, on virtual time.
 
 mod crashes;
+mod following;
 mod instances;
 mod kit;
 mod machines;

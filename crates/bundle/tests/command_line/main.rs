@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test")]
 
 mod bad_input;
+mod conference;
 mod failing_store;
 mod json;
 mod kit;
 mod listening;
 mod nodes;
 mod postgres;
+mod processes;
 mod reading;
 mod serving;
 mod session;
