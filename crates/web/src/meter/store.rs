@@ -143,6 +143,10 @@ impl EventStore for Measured {
         self.inner.stats(progress).await
     }
 
+    fn unsupported(&self, what: &str) -> MaintenanceError {
+        self.inner.unsupported(what)
+    }
+
     fn properties(&self) -> Properties {
         self.inner.properties()
     }
