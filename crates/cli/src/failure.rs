@@ -114,7 +114,8 @@ impl From<HandlersError> for Failure {
             HandlersError::Refused(_) => "refused",
             _ => "not_yet_handled",
         };
-        Failure::new(kind, error.to_string())
+        let failure = Failure::new(kind, error.to_string());
+        if kind == "unknown_handler" { failure.advising("`handlers` lists them") } else { failure }
     }
 }
 
@@ -125,7 +126,8 @@ impl From<ProjectionsError> for Failure {
             ProjectionsError::Refused(_) | ProjectionsError::Cancelled(_) => "refused",
             _ => "unavailable",
         };
-        Failure::new(kind, error.to_string())
+        let failure = Failure::new(kind, error.to_string());
+        if kind == "unknown_projection" { failure.advising("`projections` lists them") } else { failure }
     }
 }
 
@@ -150,6 +152,7 @@ impl From<MaintenanceError> for Failure {
         match error {
             MaintenanceError::Read(error) => error.into(),
             MaintenanceError::Write(error) => error.into(),
+            MaintenanceError::Place(_) => Failure::new("cannot_open", error.to_string()),
             MaintenanceError::Unsupported(_) => Failure::new("unsupported", error.to_string()),
             MaintenanceError::Busy(_) => Failure::new("refused", error.to_string()),
             _ => Failure::new("unavailable", error.to_string()),
@@ -183,6 +186,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Read(error) => error.into(),
+            OpenError::Maintenance(error) => error.into(),
             OpenError::Url { .. } => Failure::usage(error.to_string()).of_field("store"),
             error => Failure::new(error.kind(), with_causes(&error)),
         }

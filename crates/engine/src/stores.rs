@@ -9,7 +9,10 @@ use engine_runtime::{
     listen::ownership::{Leases, Ownership, SoleOwner},
     read_models::ReadModels,
 };
-use engine_store::{AppendError, EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{
+    AppendError, BackupReport, EventStore, MaintenanceError, Progress, ReadError, VerifyProgress,
+    VerifyReport, memory::MemoryStore,
+};
 
 pub use names::shown;
 use names::{node_name, without_lease};
@@ -85,6 +88,9 @@ pub enum OpenError {
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Work on the store was not done.
+    #[error(transparent)]
+    Maintenance(#[from] MaintenanceError),
 }
 
 impl OpenError {
@@ -106,6 +112,7 @@ impl OpenError {
                 engine_postgres::OpenError::Unreachable { .. } => "unavailable",
                 _ => "cannot_open",
             },
+            OpenError::Maintenance(_) => "cannot_open",
             OpenError::Read(ReadError::Corrupt(_)) => "corrupt",
             OpenError::Read(_) => "unavailable",
         }
@@ -163,7 +170,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &str) -> Result<Option<(i64, i64)>, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url, _) => {
             let done = engine_postgres::migrate(&url).await?;
@@ -200,7 +207,7 @@ pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
     Ok(Environment { read_models, ownership, ..Environment::default() })
 }
 
-/// Where the read models of the store of this name are kept: those of `file:PATH` in SQLite in
+/// Where the read models of the store of this name are kept: those of `postgres:` beside the events, those of `file:PATH` in SQLite in
 /// `PATH/read-models`, all others in memory.
 ///
 /// # Errors
@@ -211,6 +218,10 @@ pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
         StoreUrl::File(path) => {
             let folder = path.join("read-models");
             Ok(ReadModels::Stored(Arc::new(engine_sqlite::SqliteRows::in_folder(folder))))
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => {
+            Ok(ReadModels::Stored(Arc::new(engine_postgres::PostgresRows::new(&url)?)))
         }
         _ => Ok(ReadModels::Memory),
     }
@@ -260,6 +271,30 @@ pub async fn verify(
             // Nothing was written that could be lost.
             let _ = store.close().await;
             Ok(report)
+        }
+    }
+}
+
+/// Makes the store of this name of a backup, where nothing is yet, telling how far it has come.
+///
+/// # Errors
+/// See [`OpenError`]: nothing is ever overwritten.
+pub async fn restore(
+    source: &std::path::Path,
+    url: &str,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<BackupReport, OpenError> {
+    match url.parse::<StoreUrl>()? {
+        #[cfg(feature = "file")]
+        StoreUrl::File(path) => {
+            let source = source.to_owned();
+            let restoring = move || engine_log::restore(&source, &path, &progress);
+            Ok(blocking(restoring).await??)
+        }
+        _ => {
+            let _nothing_to_do = (source, progress);
+            let fault = "only a store in a folder is made of a backup".to_owned();
+            Err(OpenError::Url { url: shown(url), fault })
         }
     }
 }

@@ -13,12 +13,12 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED},
+    disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{SEGMENT_HEADER, Segment, SegmentHeader, name::SegmentName},
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader, blocks::BlockCache, name::SegmentName},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -57,7 +57,9 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
         warn!("`{}` is damaged ({fault}): the end of the log is checked without it", file.display());
     }
     let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
-    let pages = Arc::new(PageCache::new(options.cache_bytes));
+    let files = OpenFiles::new(disk.clone(), options.open_files);
+    let blocks = Arc::new(BlockCache::new(options.cached_blocks));
+    let pages = Arc::new(PageCache::new(options.cache_bytes, files, blocks));
     let parts = parts::open(&disk, segments, &ending, &pages)?;
     for name in &found.superseded {
         disk.remove(name).map_err(at)?;

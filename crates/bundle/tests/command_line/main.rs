@@ -7,6 +7,7 @@ mod failing_store;
 mod json;
 mod kit;
 mod listening;
+mod nodes;
 mod postgres;
 mod reading;
 mod serving;
