@@ -26,7 +26,7 @@ pub(super) struct StateAt {
     /// The revision of the last event that went into the state.
     revision: u64,
     /// The state.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     state: Value,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Answer {
     /// The query.
     query: String,
     /// The answer.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     answer: Value,
 }
 

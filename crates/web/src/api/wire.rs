@@ -23,10 +23,10 @@ pub(crate) struct Event {
     #[serde(rename = "type")]
     pub(crate) event_type: String,
     /// What it states: JSON, or base64 text where `content_type` is not JSON. Null where the caller may not see it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) data: Option<Box<RawValue>>,
     /// What is known about it. Null where the caller may not see it, or there is nothing.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) metadata: Option<Box<RawValue>>,
     /// What `data` is: `application/json` or `application/octet-stream`.
     pub(crate) content_type: &'static str,
@@ -76,7 +76,7 @@ pub(crate) struct DecidedEvent {
     #[serde(rename = "type")]
     pub(crate) event_type: &'static str,
     /// What it states.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) data: Value,
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn page(
                     th { "Handler" } th.fit { "State" } th.num.fit { "Behind" } th.num.fit { "Age" } th.num.fit { "Checkpoint" }
                     th.num.fit.optional { "Handled" } th.num.fit { "Parked" } th.optional { "Owner" } th.fit { span.hidden-text { "Orders" } }
                 } }
-                tbody { @for handler in &handlers { (row(handler, &caller, may)) } }
+                tbody { @for handler in &handlers { (row(handler, &caller, may, models.iter().any(|model| model.name == handler.name))) } }
             } } }
         }
         section.card id="read-models" data-live="" hx-get="/handlers" hx-select="#read-models" hx-target="#read-models" hx-swap="outerMorph" hx-trigger="live" {
@@ -80,7 +80,8 @@ pub(super) fn state(state: &HandlerState) -> Markup {
     html! { span class={ "badge " (class) } title=(state) { (state.word().replace('_', " ")) } }
 }
 
-fn row(handler: &HandlerReport, caller: &Caller, may: bool) -> Markup {
+/// A handler, and what can be done with it: a read model is built anew instead of being reset.
+fn row(handler: &HandlerReport, caller: &Caller, may: bool, is_model: bool) -> Markup {
     let path = format!("/handlers/{}", encoded(&handler.name));
     let owners: Vec<_> = handler.owners.iter().map(|owner| owner.as_deref().unwrap_or("nobody")).collect();
     html! {
@@ -101,7 +102,7 @@ fn row(handler: &HandlerReport, caller: &Caller, may: bool) -> Markup {
             td.fit { @if may { span.inline {
                 @if matches!(handler.state, HandlerState::Paused | HandlerState::Stopped { .. }) { (button(caller, &format!("{path}/resume"), "Resume", "", None)) }
                 @else { (button(caller, &format!("{path}/pause"), "Pause", "", None)) }
-                a.button href={ (path) "/reset" } { "Reset…" }
+                @if !is_model { a.button href={ (path) "/reset" } { "Reset…" } }
             } } }
         }
     }

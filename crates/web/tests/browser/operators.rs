@@ -36,7 +36,7 @@ async fn a_person_retries_a_parked_event_and_builds_a_read_model_anew() {
 
     browser.click("#handler-post button").await;
     browser.until("#handler-post", "paused").await;
-    browser.click_text("a", "Reset…").await;
+    browser.click("#handler-post a[href$=reset]").await;
     browser.until("main", "would be handled again").await;
     browser.picture("reset").await;
     browser.close().await;
