@@ -40,6 +40,13 @@ impl Behind {
         drop(self.node.take());
     }
 
+    /// Waits until nobody listens there any more.
+    async fn gone(&self) {
+        while std::net::TcpListener::bind(self.address).is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn start_again(&mut self) {
         self.node = Some(serve(&self.events, self.address).await);
     }
@@ -95,6 +102,7 @@ async fn a_node_that_stays_away_is_unavailable() {
     let mut behind = Behind::start().await;
     let store = behind.connect(Options { patience: Duration::from_millis(300), ..Options::default() }).await;
     behind.kill();
+    behind.gone().await;
     let refused = store.append(append(ExpectedRevision::NoStream, 1)).await;
     assert!(
         matches!(refused, Err(AppendError::Unavailable(_) | AppendError::OutcomeUnknown(_))),
