@@ -7,6 +7,7 @@ mod kit;
 mod lost_answers;
 mod nodes;
 mod pooler;
+mod read_models;
 mod refusals;
 mod restarts;
 mod schemas;

@@ -151,8 +151,12 @@ impl RowStore for PostgresGeneration {
 
     fn view(&self, look: &mut dyn FnMut(&dyn RowView)) -> Result<(), RowError> {
         let mut connection = self.database.wait(self.database.pool.get())?;
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        self.database.wait(connection.run(begin))?;
+        // The lock comes before the snapshot: who removes this generation waits until nobody looks at it any more.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE",
+            self.table
+        );
+        self.checked(self.database.wait(connection.run(&begin)))?;
         let view = View {
             database: &self.database,
             connection: Mutex::new(connection),
@@ -207,7 +211,7 @@ async fn make(
     Ok(id)
 }
 
-/// Removes a generation and its table, with the view for people where it shows this one.
+/// Removes a generation and its table, with the view for people where it shows this one, when nobody looks at it.
 pub(super) fn remove(
     database: &Database,
     projection: &str,
@@ -218,13 +222,18 @@ pub(super) fn remove(
     database.wait(async {
         let values: [Parameter<'_>; 3] =
             [(&projection, Type::TEXT), (&version, Type::INT8), (&number, Type::INT8)];
-        let delete = format!(
-            "DELETE FROM {schema}.generations WHERE projection = $1 AND version = $2 AND number = $3 RETURNING id"
+        let find = format!(
+            "SELECT id FROM {schema}.generations WHERE projection = $1 AND version = $2 AND number = $3"
         );
-        for row in database.pool.query(&delete, &values).await? {
+        let mut connection = database.pool.get().await?;
+        for row in connection.query(&find, &values).await? {
             let id: i64 = row.try_get(0)?;
-            let drop = format!("DROP TABLE IF EXISTS {schema}.rows_{id} CASCADE");
-            database.pool.get().await?.run(&drop).await?;
+            // The table first: who stores a batch holds it before its line, too.
+            let remove = format!(
+                "BEGIN; DROP TABLE IF EXISTS {schema}.rows_{id} CASCADE; \
+                 DELETE FROM {schema}.generations WHERE id = {id}; COMMIT"
+            );
+            connection.run(&remove).await?;
         }
         Ok(())
     })

@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     panic::AssertUnwindSafe,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -104,10 +105,8 @@ impl Bus {
         let limit = options.timeout.unwrap_or(self.inner.options.command_timeout);
         let deadline = Instant::now() + limit;
         self.wait_for_rows(serving, options.consistency, limit, deadline).await?;
-        let generation = serving.current()?;
-        let answering = on_generation(&generation, move |generation| Ok(answer(generation, &query)));
-        match tokio::time::timeout_at(deadline, answering).await {
-            Ok(answer) => answer?,
+        match tokio::time::timeout_at(deadline, answered(serving, Arc::new(query))).await {
+            Ok(answer) => answer,
             Err(_) => Err(QueryError::Timeout(limit)),
         }
     }
@@ -164,6 +163,28 @@ impl Bus {
         let others = self.inner.app.queries.keys().copied().filter(|other| *other != name);
         let nearest = nearest(name, others).map(str::to_owned);
         QueryError::UnknownQuery { name: name.to_owned(), nearest }
+    }
+}
+
+/// Lets the generation that is shown answer. One that is removed meanwhile, after the switch to another, cannot: then
+/// that other one does.
+async fn answered<Q>(
+    serving: &Serving<Q::Projection>,
+    query: Arc<Q>,
+) -> Result<<Q::Projection as Answer<Q>>::Output, QueryError>
+where
+    Q: Query,
+    Q::Projection: Answer<Q>,
+{
+    loop {
+        let generation = serving.current()?;
+        let asked = query.clone();
+        let answer = on_generation(&generation, move |generation| Ok(answer(generation, &*asked))).await?;
+        let is_shown = Arc::ptr_eq(&generation, &serving.current()?);
+        match answer {
+            Err(QueryError::Unavailable(_) | QueryError::Damaged(_)) if !is_shown => {}
+            answer => return answer,
+        }
     }
 }
 
