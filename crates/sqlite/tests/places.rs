@@ -11,13 +11,13 @@ use engine_postgres::PostgresRows;
 use engine_runtime::{App, Bus, Environment, read_models::ReadModels};
 use engine_sqlite::SqliteRows;
 use engine_store::{
-    AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription,
+    AllPage, AppendError, AppendRequest, Appended, Document, DocumentKey, EventStore, ExpectedVersion,
+    Filter, Properties, ReadAll, ReadError, ReadStream, StreamPage, SubscribeTo, Subscription,
+    layer::Layer,
     memory::MemoryStore,
     rows::{GenerationId, RowBatch, RowError, RowKey, RowStore, RowStores, RowView, RowsState},
 };
-use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
+use engine_types::Position;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -155,15 +155,21 @@ fn dead(fault: &'static str) -> AppendError {
 }
 
 #[async_trait]
-impl EventStore for Mortal {
+impl Layer for Mortal {
+    fn inner(&self) -> &dyn EventStore {
+        &self.inner
+    }
+
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         self.life.alive().map_err(dead)?;
         self.inner.append(request).await
     }
+
     async fn read_stream(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
         self.reads()?;
         self.inner.read_stream(request).await
     }
+
     async fn read_all(&self, request: ReadAll) -> Result<AllPage, ReadError> {
         self.reads()?;
         let page = self.inner.read_all(request).await;
@@ -175,49 +181,22 @@ impl EventStore for Mortal {
         }
         page
     }
+
     async fn subscribe(&self, to: SubscribeTo, filter: Filter) -> Result<Subscription, ReadError> {
         self.reads()?;
         self.inner.subscribe(to, filter).await
     }
+
     async fn head(&self) -> Result<Option<Position>, ReadError> {
         self.reads()?;
         self.inner.head().await
     }
-    async fn current_revision(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
-        self.inner.current_revision(stream).await
-    }
-    async fn stream_metadata(
-        &self,
-        stream: &StreamName,
-    ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
-        self.inner.stream_metadata(stream).await
-    }
-    async fn set_stream_metadata(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError> {
-        self.inner.set_stream_metadata(stream, expected, metadata).await
-    }
-    async fn delete_stream(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        mode: DeleteMode,
-    ) -> Result<(), AppendError> {
-        self.inner.delete_stream(stream, expected, mode).await
-    }
-    async fn streams(&self, query: StreamQuery) -> Result<StreamsPage, ReadError> {
-        self.inner.streams(query).await
-    }
-    async fn event_types(&self) -> Result<Vec<EventTypeCount>, ReadError> {
-        self.inner.event_types().await
-    }
+
     async fn load_document(&self, key: &DocumentKey) -> Result<Option<Document>, ReadError> {
         self.reads()?;
         self.inner.load_document(key).await
     }
+
     async fn save_document(
         &self,
         key: &DocumentKey,
@@ -229,12 +208,14 @@ impl EventStore for Mortal {
         self.life.lived().map_err(dead)?;
         saved
     }
+
     async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
         self.life.step().map_err(dead)?;
         let deleted = self.inner.delete_document(key).await;
         self.life.lived().map_err(dead)?;
         deleted
     }
+
     async fn documents(
         &self,
         prefix: &str,
@@ -244,9 +225,11 @@ impl EventStore for Mortal {
         self.reads()?;
         self.inner.documents(prefix, after, limit).await
     }
+
     fn properties(&self) -> Properties {
         Properties { durable: true, ..self.inner.properties() }
     }
+
     /// The world outlives those who close it.
     async fn close(&self) -> Result<(), AppendError> {
         Ok(())

@@ -26,6 +26,7 @@ pub mod concurrency;
 pub mod document;
 pub mod event;
 pub mod filter;
+pub mod layer;
 pub mod maintenance;
 pub mod memory;
 pub mod read;

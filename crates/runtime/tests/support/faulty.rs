@@ -13,11 +13,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
-    AllPage, AppendError, AppendRequest, Appended, BoxError, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadStream, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, memory::MemoryStore,
+    AllPage, AppendError, AppendRequest, Appended, BoxError, Document, DocumentKey, EventStore,
+    ExpectedVersion, Filter, ReadAll, ReadError, ReadStream, StreamPage, SubscribeTo, Subscription,
+    layer::Layer, memory::MemoryStore,
 };
-use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
+use engine_types::Position;
 use parking_lot::Mutex;
 
 pub use plan::{Call, Fault, Gate};
@@ -150,7 +150,11 @@ impl fmt::Debug for FaultyStore {
 }
 
 #[async_trait]
-impl EventStore for FaultyStore {
+impl Layer for FaultyStore {
+    fn inner(&self) -> &dyn EventStore {
+        &self.inner
+    }
+
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         self.counts.appends.fetch_add(1, Ordering::Relaxed);
         match self.fault(Call::Append) {
@@ -218,43 +222,6 @@ impl EventStore for FaultyStore {
         self.inner.head().await
     }
 
-    async fn current_revision(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
-        self.inner.current_revision(stream).await
-    }
-
-    async fn stream_metadata(
-        &self,
-        stream: &StreamName,
-    ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
-        self.inner.stream_metadata(stream).await
-    }
-
-    async fn set_stream_metadata(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError> {
-        self.inner.set_stream_metadata(stream, expected, metadata).await
-    }
-
-    async fn delete_stream(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        mode: DeleteMode,
-    ) -> Result<(), AppendError> {
-        self.inner.delete_stream(stream, expected, mode).await
-    }
-
-    async fn streams(&self, query: StreamQuery) -> Result<StreamsPage, ReadError> {
-        self.inner.streams(query).await
-    }
-
-    async fn event_types(&self) -> Result<Vec<EventTypeCount>, ReadError> {
-        self.inner.event_types().await
-    }
-
     async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
         let is_answered = self.before_write(Call::DeleteDocument).await?;
         let deleted = self.inner.delete_document(key).await;
@@ -269,10 +236,6 @@ impl EventStore for FaultyStore {
     ) -> Result<Vec<DocumentKey>, ReadError> {
         self.before_read(Call::ListDocuments).await?;
         self.inner.documents(prefix, after, limit).await
-    }
-
-    fn properties(&self) -> Properties {
-        self.inner.properties()
     }
 
     /// Closes nothing: the events outlive the bus, as those of a durable store would.

@@ -2,14 +2,12 @@
 //! numbers. It refuses to go on from a number at which nothing stands, or has been said to stand.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use engine_store::{
-    AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, Properties, ReadAll, ReadError, ReadFrom, ReadStream,
-    RecordedEvent, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeFrom, SubscribeTo,
-    Subscription, SubscriptionMessage, memory::MemoryStore, subscribe::Source,
+    AllPage, AppendError, AppendRequest, Appended, EventStore, Filter, ReadAll, ReadError, ReadFrom,
+    ReadStream, RecordedEvent, StreamMetadata, StreamPage, SubscribeFrom, SubscribeTo, Subscription,
+    SubscriptionMessage, layer::Layer, memory::MemoryStore, subscribe::Source,
 };
-use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
+use engine_types::{ExpectedRevision, Position, StreamName};
 
 /// The in-memory store, with gaps. Clones share events.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +65,11 @@ impl Source for Placed {
 }
 
 #[async_trait]
-impl EventStore for SparseStore {
+impl Layer for SparseStore {
+    fn inner(&self) -> &dyn EventStore {
+        &self.0
+    }
+
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         self.0.append(request).await.map(placed_answer)
     }
@@ -107,64 +109,6 @@ impl EventStore for SparseStore {
         metadata: StreamMetadata,
     ) -> Result<Appended, AppendError> {
         self.0.set_stream_metadata(stream, expected, metadata).await.map(placed_answer)
-    }
-
-    async fn current_revision(&self, stream: &StreamName) -> Result<CurrentRevision, ReadError> {
-        self.0.current_revision(stream).await
-    }
-
-    async fn stream_metadata(
-        &self,
-        stream: &StreamName,
-    ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
-        self.0.stream_metadata(stream).await
-    }
-
-    async fn delete_stream(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        mode: DeleteMode,
-    ) -> Result<(), AppendError> {
-        self.0.delete_stream(stream, expected, mode).await
-    }
-
-    async fn streams(&self, query: StreamQuery) -> Result<StreamsPage, ReadError> {
-        self.0.streams(query).await
-    }
-
-    async fn event_types(&self) -> Result<Vec<EventTypeCount>, ReadError> {
-        self.0.event_types().await
-    }
-
-    async fn load_document(&self, key: &DocumentKey) -> Result<Option<Document>, ReadError> {
-        self.0.load_document(key).await
-    }
-
-    async fn save_document(
-        &self,
-        key: &DocumentKey,
-        expected: ExpectedVersion,
-        content: Bytes,
-    ) -> Result<u64, AppendError> {
-        self.0.save_document(key, expected, content).await
-    }
-
-    async fn delete_document(&self, key: &DocumentKey) -> Result<(), AppendError> {
-        self.0.delete_document(key).await
-    }
-
-    async fn documents(
-        &self,
-        prefix: &str,
-        after: Option<&DocumentKey>,
-        limit: usize,
-    ) -> Result<Vec<DocumentKey>, ReadError> {
-        self.0.documents(prefix, after, limit).await
-    }
-
-    fn properties(&self) -> Properties {
-        self.0.properties()
     }
 
     /// Closes nothing: the events outlive the bus.
