@@ -1,7 +1,7 @@
 //! The versions of a schema, and the way from each to the next.
 //!
-//! A migration is a file of `migrations/`. It is run once, in a transaction, while all others who would wait for a
-//! lock; what was released is never changed, only followed by another.
+//! A migration is a file of `migrations/`. It is run once; all that are missing are run in one transaction, while
+//! others who would wait for a lock. What was released is never changed, only followed by another.
 
 use engine_store::AppendError;
 use tokio_postgres::types::Type;
@@ -108,26 +108,17 @@ async fn version(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<i
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
-/// Runs the migrations that are missing, each in a transaction of its own.
+/// Runs the migrations that are missing, all in one transaction: nobody sees a version in between.
 async fn bring_up(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<(), OpenError> {
-    for (number, (name, sql)) in (1..).zip(MIGRATIONS) {
-        if let Err(trouble) = run(&url.schema, connection, number, name, sql).await {
-            connection.give_up();
-            let fault =
-                format!("migration {number} ({name}) failed, and changed nothing: {}", words(trouble));
-            return Err(OpenError::Unsuitable { url: url.to_string(), fault });
-        }
-    }
-    Ok(())
+    run_missing(&url.schema, connection).await.map_err(|(what, trouble)| {
+        connection.give_up();
+        let fault = format!("{what} failed, and changed nothing: {}", words(trouble));
+        OpenError::Unsuitable { url: url.to_string(), fault }
+    })
 }
 
-async fn run(
-    schema: &Schema,
-    connection: &mut Connection<'_>,
-    number: i64,
-    name: &str,
-    sql: &str,
-) -> Result<(), Trouble> {
+/// Runs the migrations that are missing; where one fails, which.
+async fn run_missing(schema: &Schema, connection: &mut Connection<'_>) -> Result<(), (String, Trouble)> {
     // The lock is of the transaction, which a pooler leaves to one session.
     let lock = schema.lock().wrapping_add(1);
     let begin = format!(
@@ -140,14 +131,31 @@ async fn run(
              version bigint PRIMARY KEY, name text NOT NULL, done timestamptz NOT NULL DEFAULT now()
          );"
     );
-    connection.run(&begin).await?;
+    let making = |trouble| ("making the schema".to_owned(), trouble);
+    connection.run(&begin).await.map_err(making)?;
+    for (number, (name, sql)) in (1..).zip(MIGRATIONS) {
+        run(schema, connection, number, name, sql)
+            .await
+            .map_err(|trouble| (format!("migration {number} ({name})"), trouble))?;
+    }
+    connection.run("COMMIT").await.map_err(making)
+}
+
+/// Runs one migration, if it was not run yet.
+async fn run(
+    schema: &Schema,
+    connection: &mut Connection<'_>,
+    number: i64,
+    name: &str,
+    sql: &str,
+) -> Result<(), Trouble> {
     let done = format!("SELECT FROM {schema}.migrations WHERE version = $1");
     if connection.query(&done, &[(&number, Type::INT8)]).await?.is_empty() {
         connection.run(&filled_in(sql, schema)).await?;
         let note = format!("INSERT INTO {schema}.migrations (version, name) VALUES ($1, $2)");
         connection.query(&note, &[(&number, Type::INT8), (&name, Type::TEXT)]).await?;
     }
-    connection.run("COMMIT").await
+    Ok(())
 }
 
 fn filled_in(sql: &str, schema: &Schema) -> String {

@@ -22,6 +22,27 @@ async fn many_processes_that_open_a_new_schema_at_once_make_it_once() {
     assert_whole(&all(&open(&schema).await).await);
 }
 
+/// Else a node that comes while another one makes the schema would find a version in between, and refuse it.
+#[tokio::test]
+async fn a_schema_is_made_whole_or_not_at_all() {
+    let schema = fresh_schema();
+    let name = schema.rsplit_once("schema=").unwrap().1;
+    let operator = session(&url()).await;
+    let in_the_way = format!("CREATE SCHEMA {name}; CREATE TABLE {name}.generations ()");
+    operator.batch_execute(&in_the_way).await.unwrap();
+    let refused = PostgresStore::open(&schema, PostgresOptions::default()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("migration 2 (read models) failed, and changed nothing"),
+        "{refused}"
+    );
+    let others = format!(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = '{name}'::regnamespace AND relname <> 'generations'"
+    );
+    assert_eq!(operator.query_one(&others, &[]).await.unwrap().get::<_, i64>(0), 0);
+    operator.batch_execute(&format!("DROP TABLE {name}.generations")).await.unwrap();
+    append(&open(&schema).await, "a-1", NoStream, vec![event()]).await.unwrap();
+}
+
 #[tokio::test]
 async fn schemas_of_one_database_know_nothing_of_each_other() {
     let (one, other) = (open(&fresh_schema()).await, open(&fresh_schema()).await);
