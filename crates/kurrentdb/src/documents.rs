@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use engine_store::{
     AppendError, AppendRequest, ContentType, Document, DocumentKey, ExpectedVersion, NewEvent, ReadError,
-    ReadStream, StreamMetadata, document::MAX_DOCUMENT_BYTES, stream_metadata,
+    ReadStream, StreamMetadata, document, stream_metadata,
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Revision, StreamName};
 use serde::{Deserialize, Serialize};
@@ -76,12 +76,7 @@ pub(crate) async fn save(
     expected: ExpectedVersion,
     content: Bytes,
 ) -> Result<u64, AppendError> {
-    if content.len() > MAX_DOCUMENT_BYTES {
-        return Err(AppendError::invalid(format!(
-            "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
-            content.len()
-        )));
-    }
+    document::check_size(key, &content)?;
     for _ in 0..TRIES {
         let found = find(store, key).await?;
         let actual = found.version;

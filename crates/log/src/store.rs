@@ -12,9 +12,7 @@ use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, BackupReport, DeleteMode, Document, DocumentKey,
     EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
     ReadError, ReadStream, ScavengeReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
-    SubscribeTo, Subscription, VerifyProgress, VerifyReport,
-    document::MAX_DOCUMENT_BYTES,
-    stream_metadata,
+    SubscribeTo, Subscription, VerifyProgress, VerifyReport, document, stream_metadata,
     subscribe::{Follow, Pages},
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
@@ -197,12 +195,7 @@ impl EventStore for LogStore {
         expected: ExpectedVersion,
         content: Bytes,
     ) -> Result<u64, AppendError> {
-        if content.len() > MAX_DOCUMENT_BYTES {
-            return Err(AppendError::invalid(format!(
-                "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
-                content.len()
-            )));
-        }
+        document::check_size(key, &content)?;
         self.ask(|reply| Job::Save(key.clone(), expected, content, reply)).await
     }
 

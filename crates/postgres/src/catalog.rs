@@ -1,6 +1,6 @@
 //! What is in a store: its streams, the types of its events, and where it ends.
 
-use engine_store::{EventTypeCount, ReadError, StreamInfo, StreamQuery, StreamsPage};
+use engine_store::{EventTypeCount, ReadError, StreamInfo, StreamQuery, StreamsPage, prefix::behind};
 use engine_types::{Position, Revision};
 use tokio_postgres::types::Type;
 
@@ -131,29 +131,4 @@ async fn note_counts(shared: &Shared, below: i64) -> Result<(), Trouble> {
          ON CONFLICT (category, type) DO UPDATE SET count = known.count + excluded.count"
     );
     shared.pool.query(&sql, &[(&below, Type::INT8)]).await.map(drop)
-}
-
-/// The first text behind all that begin with a prefix, if there is one. Texts are in the order of their bytes, which
-/// is that of their characters.
-pub(crate) fn behind(prefix: &str) -> Option<String> {
-    let mut characters: Vec<char> = prefix.chars().collect();
-    while let Some(last) = characters.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            characters.push(next);
-            return Some(characters.into_iter().collect());
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn behind_a_prefix_stands_the_next_character() {
-        assert_eq!(behind("ab").as_deref(), Some("ac"));
-        assert_eq!(behind("a\u{10ffff}").as_deref(), Some("b"));
-        assert_eq!((behind("\u{10ffff}"), behind("")), (None, None));
-    }
 }

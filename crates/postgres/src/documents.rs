@@ -1,9 +1,7 @@
 //! Documents: small values that replace each other, each written by one statement.
 
 use bytes::Bytes;
-use engine_store::{
-    AppendError, Document, DocumentKey, ExpectedVersion, ReadError, document::MAX_DOCUMENT_BYTES,
-};
+use engine_store::{AppendError, Document, DocumentKey, ExpectedVersion, ReadError, document};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
@@ -41,12 +39,7 @@ pub(crate) async fn save(
     expected: ExpectedVersion,
     content: Bytes,
 ) -> Result<u64, AppendError> {
-    if content.len() > MAX_DOCUMENT_BYTES {
-        return Err(AppendError::invalid(format!(
-            "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
-            content.len()
-        )));
-    }
+    document::check_size(key, &content)?;
     let mut pauses = Pauses::until(Instant::now() + shared.options.retry_for);
     let mut was_lost = false;
     loop {
@@ -144,7 +137,7 @@ pub(crate) async fn list(
          ORDER BY key LIMIT $4",
         shared.schema()
     );
-    let behind = crate::catalog::behind(prefix);
+    let behind = engine_store::prefix::behind(prefix);
     let after = after.map(DocumentKey::as_str);
     let limit = signed(limit as u64);
     let (sql, prefix, behind, after, limit) = (&sql, &prefix, &behind, &after, &limit);

@@ -7,10 +7,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use engine_store::{
-    Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, StreamPage, SubscribeFrom, SubscribeTo,
-    Subscription, SubscriptionMessage, subscribe::Source,
+    Filter, ReadError, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage,
+    subscribe::{AllCursor, Source, StreamCursor},
 };
-use engine_types::{Position, Revision, StreamName};
+use engine_types::Position;
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -18,15 +18,12 @@ use tokio::{
 
 use crate::{catalog, read, shared::Shared};
 
-/// How many events a subscription holds in memory at most.
-const PAGE_EVENTS: usize = 256;
-
 type Page = Result<Vec<SubscriptionMessage>, ReadError>;
 
 /// Where a subscription stands.
 enum Cursor {
-    Stream(StreamName, Revision),
-    All(Position),
+    Stream(StreamCursor),
+    All(AllCursor),
 }
 
 /// Begins a subscription.
@@ -38,20 +35,15 @@ pub(crate) async fn begin(
     let wake = shared.end.subscribe();
     let cursor = match to {
         SubscribeTo::Stream(stream, from) => {
-            let newest = ReadStream::backwards(stream.clone()).limit(1);
-            let last = existing(read::stream_page(&shared, &newest, shared.options.clock.now()).await)?;
-            let next = match from {
-                SubscribeFrom::Start => Revision::FIRST,
-                SubscribeFrom::After(revision) => revision.next(),
-                SubscribeFrom::End => last.map_or(Revision::FIRST, |page| page.last.next()),
-            };
-            Cursor::Stream(stream, next)
+            let newest = StreamCursor::newest(&stream);
+            let newest = read::stream_page(&shared, &newest, shared.options.clock.now()).await;
+            Cursor::Stream(StreamCursor::begin(stream, from, newest)?)
         }
-        SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(Position::FIRST),
-        SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(position.next()),
+        SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(AllCursor::at(Position::FIRST)),
+        SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(AllCursor::at(position.next())),
         SubscribeTo::All(SubscribeFrom::End) => {
             let head = shared.persist(|| catalog::head(&shared)).await?;
-            Cursor::All(head.map_or(Position::FIRST, Position::next))
+            Cursor::All(AllCursor::at(head.map_or(Position::FIRST, Position::next)))
         }
     };
     let (pages, incoming) = mpsc::channel(1);
@@ -134,43 +126,15 @@ impl Follower {
     /// Reads the next page; says whether it was the last for now.
     async fn read(&mut self, messages: &mut Vec<SubscriptionMessage>) -> Result<bool, ReadError> {
         match &mut self.cursor {
-            Cursor::Stream(stream, next) => {
-                let request = ReadStream {
-                    stream: stream.clone(),
-                    from: ReadFrom::At(*next),
-                    direction: Direction::Forwards,
-                    limit: PAGE_EVENTS,
-                };
+            Cursor::Stream(cursor) => {
                 let now = self.shared.options.clock.now();
-                let Some(page) = existing(read::stream_page(&self.shared, &request, now).await)? else {
-                    return Ok(true);
-                };
-                *next = page.next.unwrap_or_else(|| page.last.next().max(*next));
-                let wanted = page.events.into_iter().filter(|event| self.filter.matches(event));
-                messages.extend(wanted.map(SubscriptionMessage::Event));
-                Ok(page.next.is_none())
+                let page = read::stream_page(&self.shared, &cursor.request(), now).await;
+                cursor.take(page, &self.filter, messages)
             }
-            Cursor::All(next) => {
-                let request = ReadAll::forwards().from(*next).limit(PAGE_EVENTS).filter(self.filter.clone());
-                let page = read::all_page(&self.shared, &request).await?;
-                let before = std::mem::replace(next, page.next.unwrap_or(*next));
-                let last_delivered = page.events.last().map(|event| event.position);
-                messages.extend(page.events.into_iter().map(SubscriptionMessage::Event));
-                let seen = next.previous().filter(|_| *next > before);
-                if seen > last_delivered {
-                    messages.extend(seen.map(SubscriptionMessage::Progress));
-                }
-                Ok(page.end)
+            Cursor::All(cursor) => {
+                let page = read::all_page(&self.shared, &cursor.request(&self.filter)).await?;
+                Ok(cursor.take(page, messages))
             }
         }
-    }
-}
-
-/// A stream that does not exist yet is an empty one to a subscriber.
-fn existing(page: Result<StreamPage, ReadError>) -> Result<Option<StreamPage>, ReadError> {
-    match page {
-        Ok(page) => Ok(Some(page)),
-        Err(ReadError::StreamNotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,9 @@
 //! A listing as SQL. Pure.
 
-use engine_store::rows::{Listing, Order};
+use engine_store::{
+    prefix::behind,
+    rows::{Listing, Order},
+};
 use rusqlite::types::Value;
 
 /// The statement and its values.
@@ -42,30 +45,4 @@ pub(crate) fn sql(listing: &Listing) -> (String, Vec<Value>) {
     let sql =
         format!("SELECT partition, sort, content FROM rows{wanted} ORDER BY {} LIMIT ?", order.join(", "));
     (sql, values)
-}
-
-/// The first text behind all that begin with a prefix, if there is one. SQLite orders texts by their bytes, which
-/// is by their characters.
-fn behind(prefix: &str) -> Option<String> {
-    let mut characters: Vec<char> = prefix.chars().collect();
-    while let Some(last) = characters.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            characters.push(next);
-            return Some(characters.into_iter().collect());
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn behind_a_prefix_stands_the_next_character() {
-        assert_eq!(behind("ab").as_deref(), Some("ac"));
-        assert_eq!(behind("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
-        assert_eq!(behind("a\u{10ffff}").as_deref(), Some("b"));
-        assert_eq!(behind("\u{10ffff}"), None);
-    }
 }

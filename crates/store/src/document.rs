@@ -6,11 +6,27 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::AppendError;
+
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 1_024;
 
 /// The largest document, in bytes: 16 MiB.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Refuses a document that is too large.
+///
+/// # Errors
+/// [`AppendError::Invalid`] over [`MAX_DOCUMENT_BYTES`].
+pub fn check_size(key: &DocumentKey, content: &[u8]) -> Result<(), AppendError> {
+    if content.len() > MAX_DOCUMENT_BYTES {
+        return Err(AppendError::invalid(format!(
+            "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
+            content.len()
+        )));
+    }
+    Ok(())
+}
 
 /// The name of a document, such as `snapshot/account-jsdf`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

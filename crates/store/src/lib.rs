@@ -29,6 +29,7 @@ pub mod filter;
 pub mod layer;
 pub mod maintenance;
 pub mod memory;
+pub mod prefix;
 pub mod read;
 pub mod rows;
 mod store;

@@ -25,8 +25,7 @@ use crate::{
     AllPage, AppendError, AppendRequest, Appended, Clock, DeleteMode, Document, DocumentKey, EventStore,
     EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
     ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
-    Subscription, SystemClock, concurrency::StreamState, document::MAX_DOCUMENT_BYTES, stream_metadata,
-    subscribe::Follow,
+    Subscription, SystemClock, concurrency::StreamState, document, stream_metadata, subscribe::Follow,
 };
 use state::State;
 
@@ -193,12 +192,7 @@ impl EventStore for MemoryStore {
         expected: ExpectedVersion,
         content: Bytes,
     ) -> Result<u64, AppendError> {
-        if content.len() > MAX_DOCUMENT_BYTES {
-            return Err(AppendError::invalid(format!(
-                "document `{key}` has {} bytes, over the limit of {MAX_DOCUMENT_BYTES}",
-                content.len()
-            )));
-        }
+        document::check_size(key, &content)?;
         let documents = &mut self.inner.write()?.documents;
         let actual = documents.get(key).map_or(0, |document| document.version);
         if !expected.accepts(actual) {

@@ -1,5 +1,6 @@
 //! Subscribing: what is there, then what comes, in order, without a hole at the hand-over.
 
+mod cursor;
 mod follow;
 mod pace;
 
@@ -8,6 +9,7 @@ use std::{collections::VecDeque, fmt};
 use async_trait::async_trait;
 use engine_types::{Position, Revision, StreamName};
 
+pub use cursor::{AllCursor, StreamCursor};
 pub use follow::Follow;
 
 use crate::{AllPage, ReadAll, ReadError, ReadStream, RecordedEvent, StreamPage};

@@ -1,10 +1,13 @@
 //! A listing as SQL. Pure.
 
-use engine_store::rows::{Listing, Order};
+use engine_store::{
+    prefix::behind,
+    rows::{Listing, Order},
+};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::text::encoded;
-use crate::{catalog::behind, pool::Parameter, values::signed};
+use crate::{pool::Parameter, values::signed};
 
 /// A statement and its values.
 #[derive(Debug)]

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use engine_types::{Position, Revision, StreamName};
+use engine_types::Position;
 use tokio::sync::watch;
 
-use super::{Pages, Source, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage, pace::Pace};
-use crate::{Direction, Filter, ReadAll, ReadError, ReadFrom, ReadStream, StreamPage};
-
-/// How many events a subscription holds in memory at most.
-const PAGE_EVENTS: usize = 256;
+use super::{
+    AllCursor, Pages, Source, StreamCursor, SubscribeFrom, SubscribeTo, Subscription, SubscriptionMessage,
+    pace::Pace,
+};
+use crate::{Filter, ReadAll, ReadError, ReadFrom};
 
 /// A [`Source`] over pages and a wake-up.
 ///
@@ -30,8 +30,8 @@ pub struct Follow<P> {
 }
 
 enum Cursor {
-    Stream(StreamName, Revision),
-    All(Position),
+    Stream(StreamCursor),
+    All(AllCursor),
 }
 
 impl<P: Pages> Follow<P> {
@@ -47,19 +47,14 @@ impl<P: Pages> Follow<P> {
     ) -> Result<Subscription, ReadError> {
         let cursor = match to {
             SubscribeTo::Stream(stream, from) => {
-                let last = existing(pages.stream_page(&ReadStream::backwards(stream.clone()).limit(1)))?;
-                let next = match from {
-                    SubscribeFrom::Start => Revision::FIRST,
-                    SubscribeFrom::After(revision) => revision.next(),
-                    SubscribeFrom::End => last.map_or(Revision::FIRST, |page| page.last.next()),
-                };
-                Cursor::Stream(stream, next)
+                let newest = pages.stream_page(&StreamCursor::newest(&stream));
+                Cursor::Stream(StreamCursor::begin(stream, from, newest)?)
             }
-            SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(Position::FIRST),
-            SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(position.next()),
+            SubscribeTo::All(SubscribeFrom::Start) => Cursor::All(AllCursor::at(Position::FIRST)),
+            SubscribeTo::All(SubscribeFrom::After(position)) => Cursor::All(AllCursor::at(position.next())),
             SubscribeTo::All(SubscribeFrom::End) => {
                 let end = ReadAll { from: ReadFrom::End, ..ReadAll::forwards() };
-                Cursor::All(pages.all_page(&end)?.next.unwrap_or(Position::FIRST))
+                Cursor::All(AllCursor::at(pages.all_page(&end)?.next.unwrap_or(Position::FIRST)))
             }
         };
         Ok(Subscription::new(Follow { pages, wake, cursor, filter, caught_up: false, pace: Pace::new() }))
@@ -68,46 +63,14 @@ impl<P: Pages> Follow<P> {
     /// Reads the next page into `ready`; says whether it was the last for now.
     fn read(&mut self, ready: &mut VecDeque<SubscriptionMessage>) -> Result<bool, ReadError> {
         match &mut self.cursor {
-            Cursor::Stream(stream, next) => {
-                let request = ReadStream {
-                    stream: stream.clone(),
-                    from: ReadFrom::At(*next),
-                    direction: Direction::Forwards,
-                    limit: PAGE_EVENTS,
-                };
-                let Some(page) = existing(self.pages.stream_page(&request))? else { return Ok(true) };
-                *next = page.next.unwrap_or_else(|| page.last.next().max(*next));
-                let wanted = page.events.into_iter().filter(|event| self.filter.matches(event));
-                ready.extend(wanted.map(SubscriptionMessage::Event));
-                Ok(page.next.is_none())
+            Cursor::Stream(cursor) => {
+                cursor.take(self.pages.stream_page(&cursor.request()), &self.filter, ready)
             }
-            Cursor::All(next) => {
-                let request = ReadAll {
-                    from: ReadFrom::At(*next),
-                    direction: Direction::Forwards,
-                    limit: PAGE_EVENTS,
-                    filter: self.filter.clone(),
-                };
-                let page = self.pages.all_page(&request)?;
-                let before = std::mem::replace(next, page.next.unwrap_or(*next));
-                let last_delivered = page.events.last().map(|event| event.position);
-                ready.extend(page.events.into_iter().map(SubscriptionMessage::Event));
-                let seen = next.previous().filter(|_| *next > before);
-                if seen > last_delivered {
-                    ready.extend(seen.map(SubscriptionMessage::Progress));
-                }
-                Ok(page.end)
+            Cursor::All(cursor) => {
+                let page = self.pages.all_page(&cursor.request(&self.filter))?;
+                Ok(cursor.take(page, ready))
             }
         }
-    }
-}
-
-/// A stream that does not exist yet is an empty one to a subscriber.
-fn existing(page: Result<StreamPage, ReadError>) -> Result<Option<StreamPage>, ReadError> {
-    match page {
-        Ok(page) => Ok(Some(page)),
-        Err(ReadError::StreamNotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -154,10 +117,10 @@ mod tests {
         task::{Context, Poll, Waker},
     };
 
-    use engine_types::ExpectedRevision;
+    use engine_types::{ExpectedRevision, StreamName};
 
     use super::*;
-    use crate::{AllPage, AppendRequest, EventStore, NewEvent, memory::MemoryStore};
+    use crate::{AllPage, AppendRequest, EventStore, NewEvent, ReadStream, StreamPage, memory::MemoryStore};
 
     /// The output of a future that need not wait.
     fn now<T>(future: impl Future<Output = T>) -> T {
