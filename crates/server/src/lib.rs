@@ -26,6 +26,8 @@ mod listen;
 mod metrics;
 mod node;
 mod options;
+mod persistent;
+mod projections;
 mod proto;
 mod tls;
 
