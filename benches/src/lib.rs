@@ -62,3 +62,28 @@ pub async fn deposit(bus: &Bus, accounts: usize, in_flight: usize, commands: u64
 fn id(account: usize) -> String {
     format!("a{account}")
 }
+
+/// A number of things that may be under way at once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Permits(Arc<tokio::sync::Semaphore>);
+
+impl Permits {
+    /// So many.
+    pub fn new(count: usize) -> Self {
+        Permits(Arc::new(tokio::sync::Semaphore::new(count)))
+    }
+
+    /// Waits until so many more may begin.
+    ///
+    /// # Panics
+    /// Never: nobody closes it.
+    pub async fn take(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.0.acquire_many(count).await.expect("nobody closes it").forget();
+    }
+
+    /// So many have ended.
+    pub fn give(&self, count: usize) {
+        self.0.add_permits(count);
+    }
+}

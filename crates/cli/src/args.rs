@@ -136,6 +136,12 @@ pub(crate) enum Command {
     /// Give back the room of events that can no longer be read
     #[command(after_help = SCAVENGE)]
     Scavenge,
+    /// Copy the store into a directory while it goes on; a second time, only what has changed
+    Backup(Backup),
+    /// Make the store of a backup
+    Restore(Restore),
+    /// Tell how large the store is, and what a scavenge would give back
+    Stats,
     /// Write all events to a file, one line of JSON each
     Export(Export),
     /// Take events in from a file that `export` has written
@@ -242,6 +248,21 @@ pub(crate) struct Store {
 pub(crate) enum StoreCommand {
     /// Bring the schema of a store in PostgreSQL to the version of this program
     Migrate,
+}
+
+/// The arguments of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The directory: empty, not there yet, or an older backup of this store
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: PathBuf,
+}
+
+/// The arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup. The store that `--store` names is made of it, where nothing is yet
+    pub(crate) source: PathBuf,
 }
 
 /// The arguments of `export`.

@@ -1,5 +1,6 @@
 //! What can be asked for: one file per command.
 
+mod backup;
 mod export;
 mod handlers;
 mod help;
@@ -10,9 +11,11 @@ mod progress;
 mod projections;
 mod query;
 mod read;
+mod restore;
 mod scavenge;
 mod send;
 mod show;
+mod stats;
 mod store;
 mod streams;
 mod verify;
@@ -35,6 +38,9 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,
         Command::Scavenge => scavenge::run(world, output).await,
+        Command::Backup(backup) => backup::run(backup, world, output).await,
+        Command::Restore(restore) => restore::run(restore, world, output).await,
+        Command::Stats => stats::run(world, output).await,
         Command::Export(export) => export::run(export, world, output).await,
         Command::Import(import) => import::run(import, world, output).await,
         Command::Map(map) => map::run(map, world, output),

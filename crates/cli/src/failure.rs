@@ -150,6 +150,7 @@ impl From<MaintenanceError> for Failure {
         match error {
             MaintenanceError::Read(error) => error.into(),
             MaintenanceError::Write(error) => error.into(),
+            MaintenanceError::Place(_) => Failure::new("cannot_open", error.to_string()),
             MaintenanceError::Unsupported(_) => Failure::new("unsupported", error.to_string()),
             MaintenanceError::Busy(_) => Failure::new("refused", error.to_string()),
             _ => Failure::new("unavailable", error.to_string()),
@@ -183,6 +184,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Read(error) => error.into(),
+            OpenError::Maintenance(error) => error.into(),
             OpenError::Url { .. } => Failure::usage(error.to_string()).of_field("store"),
             error => Failure::new(error.kind(), with_causes(&error)),
         }

@@ -19,7 +19,9 @@ use engine::{
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     read_models::ProjectionReport,
     runtime::map::{CommandDescription, Map, QueryDescription},
-    store::{RecordedEvent, ScavengeReport, StreamInfo, VerifyReport, transfer::Imported},
+    store::{
+        BackupReport, RecordedEvent, ScavengeReport, StoreStats, StreamInfo, VerifyReport, transfer::Imported,
+    },
 };
 use serde_json::Value;
 
@@ -67,6 +69,12 @@ pub(crate) enum Answer<'a> {
     Verified(&'a VerifyReport),
     /// The store was scavenged.
     Scavenged(&'a ScavengeReport),
+    /// The store was copied.
+    BackedUp { report: &'a BackupReport, destination: &'a Path },
+    /// The store was made of a backup.
+    Restored { report: &'a BackupReport, source: &'a Path },
+    /// How large the store is.
+    Measured(&'a StoreStats),
     /// Events were written to a file, behind those that were there.
     Exported { events: u64, after: Option<Position>, file: &'a Path },
     /// Events were taken in from a file.

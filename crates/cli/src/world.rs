@@ -2,12 +2,12 @@
 //!
 //! Both are opened when a command first needs them: `map` needs neither, `read` only the store.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use engine::{
     App, Bus,
     runtime::map::Map,
-    store::{EventStore, VerifyProgress, VerifyReport},
+    store::{BackupReport, EventStore, Progress, VerifyProgress, VerifyReport},
     stores::Stay,
 };
 use tokio::{sync::OnceCell, task::JoinSet};
@@ -96,6 +96,19 @@ impl World {
             }
             None => Ok(engine::stores::verify(&self.url, progress).await?),
         }
+    }
+
+    /// Makes the store of a backup. It must not be open, nor hold anything.
+    pub(crate) async fn restore(
+        &self,
+        source: &Path,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<BackupReport, Failure> {
+        if self.store.initialized() {
+            let message = "the store is open here: leave the prompt, and restore from the shell";
+            return Err(Failure::new("refused", message));
+        }
+        Ok(engine::stores::restore(source, &self.url, progress).await?)
     }
 
     /// Finishes what goes on in the background and lets go of the store.

@@ -53,6 +53,7 @@ pub use engine_runtime::{
         self, Answer, AnswerError, Beside, Listing, Projection, ProjectionOptions, QueryConsistency,
         QueryError, QueryOptions, RowKey, Rows,
     },
+    timers::{self, TimerId, Timers},
 };
 pub use engine_store as store;
 pub use engine_store::EventStore;

@@ -9,7 +9,10 @@ use engine_runtime::{
     listen::ownership::{Leases, Ownership, SoleOwner},
     read_models::ReadModels,
 };
-use engine_store::{AppendError, EventStore, ReadError, VerifyProgress, VerifyReport, memory::MemoryStore};
+use engine_store::{
+    AppendError, BackupReport, EventStore, MaintenanceError, Progress, ReadError, VerifyProgress,
+    VerifyReport, memory::MemoryStore,
+};
 
 pub use names::shown;
 use names::{is_kurrent, node_name, without_lease};
@@ -98,6 +101,9 @@ pub enum OpenError {
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Work on the store was not done.
+    #[error(transparent)]
+    Maintenance(#[from] MaintenanceError),
 }
 
 impl OpenError {
@@ -125,6 +131,7 @@ impl OpenError {
                 engine_kurrentdb::ConnectError::Read(_) => "unavailable",
                 _ => "cannot_open",
             },
+            OpenError::Maintenance(_) => "cannot_open",
             OpenError::Read(ReadError::Corrupt(_)) => "corrupt",
             OpenError::Read(_) => "unavailable",
         }
@@ -288,6 +295,30 @@ pub async fn verify(
             // Nothing was written that could be lost.
             let _ = store.close().await;
             Ok(report)
+        }
+    }
+}
+
+/// Makes the store of this name of a backup, where nothing is yet, telling how far it has come.
+///
+/// # Errors
+/// See [`OpenError`]: nothing is ever overwritten.
+pub async fn restore(
+    source: &std::path::Path,
+    url: &str,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<BackupReport, OpenError> {
+    match url.parse()? {
+        #[cfg(feature = "file")]
+        StoreUrl::File(path) => {
+            let source = source.to_owned();
+            let restoring = move || engine_log::restore(&source, &path, &progress);
+            Ok(blocking(restoring).await??)
+        }
+        _ => {
+            let _nothing_to_do = (source, progress);
+            let fault = "only a store in a folder is made of a backup".to_owned();
+            Err(OpenError::Url { url: shown(url), fault })
         }
     }
 }

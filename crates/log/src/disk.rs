@@ -3,6 +3,7 @@
 //! A disk is one directory. Files are named within it; there are no directories below.
 
 mod real;
+pub(crate) mod shared_files;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 

@@ -23,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+mod backup;
 mod catalog;
 mod closing;
 mod decode;
@@ -39,13 +40,16 @@ mod scavenge;
 mod sealing;
 mod segment;
 mod shared;
+mod stats;
 mod store;
 mod store_file;
 mod units;
 mod verify;
 mod view;
+mod work;
 mod writer;
 
+pub use backup::{restore, restore_on};
 pub use closing::ClosedUnmarked;
 pub use error::OpenError;
 pub use options::LogOptions;

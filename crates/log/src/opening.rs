@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED},
+    disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
     options::LogOptions,
@@ -57,7 +57,8 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
         warn!("`{}` is damaged ({fault}): the end of the log is checked without it", file.display());
     }
     let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
-    let pages = Arc::new(PageCache::new(options.cache_bytes));
+    let files = OpenFiles::new(disk.clone(), options.open_files);
+    let pages = Arc::new(PageCache::new(options.cache_bytes, files));
     let parts = parts::open(&disk, segments, &ending, &pages)?;
     for name in &found.superseded {
         disk.remove(name).map_err(at)?;

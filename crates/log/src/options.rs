@@ -31,6 +31,8 @@ pub struct LogOptions {
     /// So many bytes of index files are held in memory: 64 MiB of pages that are used, and as much again of
     /// filters that tell which segments do not know a stream.
     pub cache_bytes: usize,
+    /// So many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
+    pub open_files: usize,
     /// Of so many streams it is held in memory where their newest events are: 100,000.
     pub cached_streams: usize,
     /// Whether the index of a full segment is written by a thread of its own, so that the writer need not
@@ -56,6 +58,7 @@ impl Default for LogOptions {
             buffered_sync: Duration::from_millis(100),
             remembered_ids: 1_000_000,
             cache_bytes: 64 << 20,
+            open_files: 512,
             cached_streams: 100_000,
             index_in_background: true,
             page_bytes: 32 << 20,

@@ -10,16 +10,16 @@ mod survey;
 
 use std::sync::Arc;
 
-use engine_store::{MaintenanceError, Progress, ReadError, ScavengeReport};
-use tokio::sync::mpsc::{Sender, channel};
+use engine_store::{MaintenanceError, Progress, Reclaimable, ScavengeReport};
 
-use crate::{shared::Shared, view::View};
+use crate::{
+    shared::Shared,
+    view::View,
+    work::{Told, at_work},
+};
 use rewrite::Rewriting;
 use rules::Rules;
-use survey::{Reclaimable, Survey};
-
-/// Progress is told after so many bytes.
-const STEP: u64 = 1 << 20;
+use survey::Survey;
 
 /// Whether there is anything to remove, as far as can be seen now.
 pub(crate) async fn finds_anything(
@@ -40,6 +40,20 @@ pub(crate) async fn finds_anything(
         Ok(false)
     })
     .await
+}
+
+/// All that could be removed now.
+pub(crate) fn reclaimable(
+    view: &View,
+    shared: &Shared,
+    told: &mut Told,
+) -> Result<Reclaimable, MaintenanceError> {
+    let mut rules = Rules::of(view, &shared.options)?;
+    let mut found = Reclaimable::default();
+    for (segment, end) in view.segments() {
+        found += Survey { view, rules: &mut rules }.weigh(&segment, end, told)?.reclaimable;
+    }
+    Ok(found)
 }
 
 /// Writes all segments anew that hold something to remove. The segment that is written is not looked at.
@@ -80,62 +94,6 @@ pub(crate) async fn scavenge(
     .await
 }
 
-fn total(view: &View) -> u64 {
+pub(crate) fn total(view: &View) -> u64 {
     view.segments().iter().map(|(_, end)| end).sum()
-}
-
-/// Does work in a thread where it may wait for the disk, and tells how far it has come.
-async fn at_work<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    progress: &(dyn Fn(Progress) + Send + Sync),
-    work: impl FnOnce(&Arc<Shared>, &mut Told) -> Result<T, MaintenanceError> + Send + 'static,
-) -> Result<T, MaintenanceError> {
-    let (tell, mut told) = channel(16);
-    let shared = shared.clone();
-    let working = tokio::task::spawn_blocking(move || {
-        let mut told = Told { shared: shared.clone(), tell, done: 0, heard: 0, total: 0 };
-        work(&shared, &mut told)
-    });
-    while let Some(now) = told.recv().await {
-        progress(now);
-    }
-    working.await.map_err(ReadError::unavailable)?
-}
-
-/// How far the work has come, and whether it is to go on.
-#[derive(Debug)]
-pub(crate) struct Told {
-    shared: Arc<Shared>,
-    tell: Sender<Progress>,
-    done: u64,
-    heard: u64,
-    total: u64,
-}
-
-impl Told {
-    /// Says that so many bytes more were looked at.
-    ///
-    /// # Errors
-    /// The store was closed, or nobody waits for the work any more.
-    fn pass(&mut self, bytes: u64) -> Result<(), MaintenanceError> {
-        self.done += bytes;
-        if self.done >= self.heard + STEP {
-            self.check_open()?;
-            self.tell(self.done);
-        }
-        Ok(())
-    }
-
-    fn tell(&mut self, done: u64) {
-        self.heard = done;
-        // Whoever waits may be gone, which `check_open` finds out.
-        let _gone = self.tell.blocking_send(Progress { done, total: self.total.max(done) });
-    }
-
-    fn check_open(&self) -> Result<(), MaintenanceError> {
-        if self.shared.is_closed() || self.tell.is_closed() {
-            return Err(ReadError::unavailable("the work was given up: the store was closed").into());
-        }
-        Ok(())
-    }
 }

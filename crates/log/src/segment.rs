@@ -13,7 +13,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    disk::{self, Disk, File, Mode, UNFINISHED},
+    disk::{self, Disk, File, Mode, UNFINISHED, shared_files::OpenFiles},
     error::{OpenError, Trouble},
     frame::{Fault, HEADER, Head},
     units::{index, le},
@@ -210,12 +210,23 @@ impl Segment {
         }
     }
 
+    /// The length of the file, where the frames end at `end`.
+    pub(crate) fn file_len(&self, end: u64) -> u64 {
+        self.rewritten.as_ref().map_or(end, Rewritten::file_len)
+    }
+
     /// The length of the segment as it was written first, which the header of the next one tells.
     pub(crate) fn original_len(&self) -> Result<u64, Trouble> {
         match &self.rewritten {
             Some(rewritten) => Ok(rewritten.original_length),
             None => self.len(),
         }
+    }
+
+    /// The same, read by its name from now on: its file need not stay open.
+    pub(crate) fn to_be_read(&self, files: &Arc<OpenFiles>) -> Result<Self, Trouble> {
+        let file = files.open(self.name().log()).map_err(|error| Trouble::io(&self.path, error))?;
+        Ok(Segment::with(self.header, self.rewritten, self.path.clone(), file))
     }
 
     /// Lets its files be removed when nobody reads them any more: another segment stands in its place.

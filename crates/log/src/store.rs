@@ -1,14 +1,18 @@
 //! The store as its users hold it.
 
-use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
-    AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
-    ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
-    Subscription, VerifyProgress, VerifyReport,
+    AllPage, AppendError, AppendRequest, Appended, BackupReport, DeleteMode, Document, DocumentKey,
+    EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
+    ReadError, ReadStream, ScavengeReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
+    SubscribeTo, Subscription, VerifyProgress, VerifyReport,
     document::MAX_DOCUMENT_BYTES,
     stream_metadata,
     subscribe::{Follow, Pages},
@@ -18,7 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    catalog,
+    backup, catalog,
     closing::CloseFailure,
     disk::{Directory, Disk},
     error::OpenError,
@@ -26,7 +30,7 @@ use crate::{
     options::LogOptions,
     scavenge,
     shared::Shared,
-    verify,
+    stats, verify,
     writer::queue::{Job, Queue, Reply},
 };
 
@@ -238,6 +242,23 @@ impl EventStore for LogStore {
         // What is decided on must be on disk: decisions are made on finished segments only.
         self.ask(Job::Roll).await?;
         scavenge::scavenge(shared, progress).await
+    }
+
+    async fn backup(
+        &self,
+        destination: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<BackupReport, MaintenanceError> {
+        self.handle.shared.open_view()?;
+        backup::backup(&self.handle.shared, destination, progress).await
+    }
+
+    async fn stats(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<StoreStats, MaintenanceError> {
+        self.handle.shared.open_view()?;
+        stats::stats(&self.handle.shared, progress).await
     }
 
     fn properties(&self) -> Properties {

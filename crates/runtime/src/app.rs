@@ -48,6 +48,8 @@ pub struct App {
     pub(crate) handlers: Vec<Arc<dyn Registered>>,
     pub(crate) projections: Vec<Arc<dyn ProjectionEntry>>,
     pub(crate) processes: Vec<Arc<dyn ProcessEntry>>,
+    /// Whether timers are sent although there are no process managers.
+    pub(crate) keeps_timers: bool,
     pub(crate) queries: BTreeMap<&'static str, Arc<dyn QueryEntry>>,
     pub(crate) errors: ErrorPolicy,
     pub(crate) options: RuntimeOptions,
@@ -65,6 +67,7 @@ impl App {
             handlers: Vec::new(),
             projections: Vec::new(),
             processes: Vec::new(),
+            keeps_timers: false,
             queries: BTreeMap::new(),
             errors: ErrorPolicy::default(),
             options: RuntimeOptions::default(),
@@ -197,6 +200,14 @@ impl App {
             self.faults
                 .push(format!("two listeners are named `{name}`: their checkpoints would be the same"));
         }
+    }
+
+    /// Sends commands that were set for a time, as [`Bus::send_command_at`](crate::Bus::send_command_at) sets them.
+    /// With process managers, that is so without saying.
+    #[must_use]
+    pub fn timers(mut self) -> Self {
+        self.keeps_timers = true;
+        self
     }
 
     /// Chooses what happens to events that cannot be handled, for handlers that do not choose themselves.

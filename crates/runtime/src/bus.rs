@@ -20,6 +20,7 @@ use crate::{
     processes::Processes,
     read_models::Projections,
     send_error::LoadError,
+    timers::Timers,
 };
 
 /// Sends commands to the aggregates of an [`App`], over a store. Cheap to clone; clones are the same bus.
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) handlers: Handlers,
     pub(crate) projections: Projections,
     pub(crate) processes: Processes,
+    pub(crate) timers: Timers,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }
@@ -193,6 +195,11 @@ impl Bus {
         &self.inner.processes
     }
 
+    /// The timers: setting, cancelling and listing them.
+    pub fn timers(&self) -> &Timers {
+        &self.inner.timers
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.store
@@ -204,6 +211,7 @@ impl Bus {
     /// What the store could not make durable.
     pub async fn close(&self) -> Result<(), AppendError> {
         self.inner.projections.cancel_all().await;
+        self.inner.timers.end().await;
         self.inner.handlers.stop().await;
         self.inner.projections.close().await;
         self.inner.handlers.leave().await;

@@ -27,6 +27,7 @@ mod receipt;
 mod send;
 mod send_error;
 mod start;
+pub mod timers;
 
 pub use app::App;
 pub use bus::{Bus, StateAt};

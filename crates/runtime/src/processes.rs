@@ -22,6 +22,8 @@ mod manager;
 mod options;
 mod registered;
 mod report;
+mod snapshot;
+mod timing;
 
 pub use handle::{Processes, ProcessesError};
 pub use options::ProcessOptions;
@@ -32,4 +34,4 @@ pub use report::{
 
 pub(crate) use door::Door;
 pub(crate) use manager::Site;
-pub(crate) use registered::{ProcessEntry, ProcessOf};
+pub(crate) use registered::{AnyManager, ProcessEntry, ProcessOf};

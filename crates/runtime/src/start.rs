@@ -22,6 +22,7 @@ use crate::{
     options::RuntimeOptions,
     processes::{self, Door, Processes},
     read_models::{Projections, ReadModels},
+    timers::{self, Calendar, Firing, Timers},
 };
 
 /// The world that an application runs in. The default: the machine's clock, random ids, read models in memory,
@@ -107,7 +108,7 @@ impl App {
             listeners.push(at_work.handler);
             projections.insert(projection.name(), at_work.projection);
         }
-        let door = Door::closed();
+        let (door, calendar) = (Door::closed(), Calendar::new(store.clone()));
         let mut managers = BTreeMap::new();
         for process in &self.processes {
             let site = processes::Site {
@@ -115,6 +116,7 @@ impl App {
                 clock: clock.clone(),
                 door: door.clone(),
                 options: options.clone(),
+                calendar: calendar.clone(),
             };
             let at_work = process.at_work(site);
             listeners.push(at_work.listener);
@@ -133,6 +135,17 @@ impl App {
         };
         let handlers = Handlers::start(&listeners, &start);
         let projections = Projections::new(handlers.clone(), projections);
+        let firing = Firing {
+            store: store.clone(),
+            calendar: calendar.clone(),
+            clock: clock.clone(),
+            door: door.clone(),
+            managers: managers.clone(),
+        };
+        let keeps_timers = self.keeps_timers || !self.processes.is_empty();
+        let schedule =
+            keeps_timers.then(|| timers::start(calendar.clone(), clock.clone(), firing, &*ownership));
+        let timers = Timers::new(calendar, clock, ids.clone(), schedule);
         let processes = Processes::new(store.clone(), handlers.clone(), managers);
         let inner = Arc::new(Inner {
             app: self,
@@ -144,6 +157,7 @@ impl App {
             handlers,
             projections,
             processes,
+            timers,
             background,
         });
         door.open(Arc::downgrade(&inner));

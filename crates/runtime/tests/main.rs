@@ -16,6 +16,7 @@ mod memory;
 mod metadata;
 mod middleware;
 mod panics;
+mod processes;
 mod receipts;
 mod repetition;
 mod simulation;

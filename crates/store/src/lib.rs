@@ -43,7 +43,10 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use document::{Document, DocumentKey, ExpectedVersion};
 pub use event::{ContentType, NewEvent, RecordedEvent};
 pub use filter::Filter;
-pub use maintenance::{Fault, MaintenanceError, Progress, ScavengeReport, VerifyProgress, VerifyReport};
+pub use maintenance::{
+    BackupReport, Fault, MaintenanceError, Progress, Reclaimable, ScavengeReport, StoreStats, VerifyProgress,
+    VerifyReport,
+};
 pub use read::{AllPage, Direction, ReadAll, ReadError, ReadFrom, ReadStream, StreamPage};
 pub use store::{DeleteMode, EventStore, Properties};
 pub use stream_metadata::StreamMetadata;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use engine_types::{Position, Revision, StreamName};
 
 use crate::{
-    AppendError, EventStore, ReadAll, ReadError,
+    AppendError, BoxError, EventStore, ReadAll, ReadError,
     read::DEFAULT_PAGE_EVENTS,
     stream_metadata::{DELETED, TOMBSTONE_EVENT_TYPE},
 };
@@ -44,6 +44,9 @@ pub enum MaintenanceError {
         /// How much it needs.
         needed_bytes: u64,
     },
+    /// The directory that a backup goes to or comes from cannot be used. The cause says what to do.
+    #[error("{0}")]
+    Place(#[source] BoxError),
     /// The store cannot be read. The cause says what to do.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -65,6 +68,69 @@ pub struct ScavengeReport {
     pub documents: u64,
     /// How many bytes were given back; 0 where a store does not count them.
     pub bytes: u64,
+}
+
+/// What a backup copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct BackupReport {
+    /// How many segments (files) the store has.
+    pub segments: u64,
+    /// How many of them were copied: the others were there already.
+    pub copied: u64,
+    /// How many bytes were copied.
+    pub bytes: u64,
+    /// The position behind the newest event that is in the backup; 0 where it is not known.
+    pub next_position: u64,
+}
+
+/// What could be removed of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Reclaimable {
+    /// How many events.
+    pub events: u64,
+    /// How many old versions of documents, and removals of documents.
+    pub documents: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Reclaimable {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.documents += other.documents;
+        self.bytes += other.bytes;
+    }
+}
+
+/// How large a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct StoreStats {
+    /// How many segments (files) hold events.
+    pub segments: u64,
+    /// How many of them were written anew.
+    pub rewritten_segments: u64,
+    /// How many events are there, those that can no longer be read too.
+    pub events: u64,
+    /// The position behind the newest event.
+    pub next_position: u64,
+    /// How many streams of users have events.
+    pub streams: u64,
+    /// How many streams of the system have events, such as metadata.
+    pub system_streams: u64,
+    /// How many documents are there.
+    pub documents: u64,
+    /// The bytes of the segments on the disk.
+    pub segment_bytes: u64,
+    /// The bytes of the same before compression.
+    pub frame_bytes: u64,
+    /// The bytes of the indexes on the disk.
+    pub index_bytes: u64,
+    /// The bytes of indexes that are held in memory now.
+    pub index_memory_bytes: u64,
+    /// How many files of finished segments are open now.
+    pub open_files: u64,
+    /// What a scavenge would remove.
+    pub reclaimable: Reclaimable,
 }
 
 /// What a check found.

@@ -7,9 +7,12 @@ mod reading;
 mod scavenging;
 mod state;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -217,9 +220,15 @@ impl EventStore for MemoryStore {
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError> {
         let state = self.inner.read()?;
-        let matching = state.documents.keys().filter(|key| key.as_str().starts_with(prefix));
-        let behind = matching.filter(|key| after.is_none_or(|after| *key > after));
-        Ok(behind.take(limit).cloned().collect())
+        let first = DocumentKey::new(prefix).ok();
+        let from = match (&first, after) {
+            (Some(first), Some(after)) if after < first => Bound::Included(first),
+            (_, Some(after)) => Bound::Excluded(after),
+            (Some(first), None) => Bound::Included(first),
+            (None, None) => Bound::Unbounded,
+        };
+        let behind = state.documents.range((from, Bound::Unbounded)).map(|(key, _)| key);
+        Ok(behind.take_while(|key| key.as_str().starts_with(prefix)).take(limit).cloned().collect())
     }
 
     async fn scavenge(

@@ -1,15 +1,16 @@
 //! The contract of a store.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
 use crate::{
-    AllPage, AppendError, AppendRequest, Appended, Document, DocumentKey, EventTypeCount, ExpectedVersion,
-    Filter, MaintenanceError, Progress, ReadAll, ReadError, ReadStream, ScavengeReport, StreamMetadata,
-    StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport,
+    AllPage, AppendError, AppendRequest, Appended, BackupReport, Document, DocumentKey, EventTypeCount,
+    ExpectedVersion, Filter, MaintenanceError, Progress, ReadAll, ReadError, ReadStream, ScavengeReport,
+    StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription,
+    VerifyProgress, VerifyReport,
 };
 
 /// Keeps events in streams. Everything that the engine does to the world outside goes through this trait.
@@ -178,8 +179,41 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<ScavengeReport, MaintenanceError> {
         let _nothing_to_tell = progress;
+        Err(self.unsupported("scavenged"))
+    }
+
+    /// Copies the store into a directory, telling how far it has come; appends go on meanwhile, and what was
+    /// published before the call is in the copy. A second backup into the same directory copies what has changed.
+    ///
+    /// # Errors
+    /// See [`MaintenanceError`]; of kind [`MaintenanceError::Place`] where the directory holds something else.
+    async fn backup(
+        &self,
+        destination: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<BackupReport, MaintenanceError> {
+        let _nothing_to_do = (destination, progress);
+        Err(self.unsupported("backed up"))
+    }
+
+    /// Tells how large the store is, and what a scavenge would give back. Looks at all of it, telling how far it has
+    /// come.
+    ///
+    /// # Errors
+    /// See [`MaintenanceError`].
+    async fn stats(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<StoreStats, MaintenanceError> {
+        let _nothing_to_tell = progress;
+        Err(self.unsupported("measured"))
+    }
+
+    /// Why this store cannot be looked after from here.
+    #[doc(hidden)]
+    fn unsupported(&self, what: &str) -> MaintenanceError {
         let kind = self.properties().kind;
-        Err(MaintenanceError::Unsupported(format!("a store of kind `{kind}` is not scavenged from here")))
+        MaintenanceError::Unsupported(format!("a store of kind `{kind}` is not {what} from here"))
     }
 
     /// What kind of store this is.

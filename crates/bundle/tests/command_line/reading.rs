@@ -97,6 +97,8 @@ fn reading_makes_no_store_of_a_mistyped_name() {
             &["streams"],
             &["verify"],
             &["scavenge"],
+            &["backup", "copy"],
+            &["stats"],
             &["export", "copy.jsonl"],
         ] {
             let (code, answer) = engine.answer(&[&["--store", store], words].concat());

@@ -45,3 +45,33 @@ fn a_store_in_memory_is_scavenged_too() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.ends_with("nothing to remove\n"), "{ended:?}");
 }
+
+#[test]
+fn a_backup_is_made_twice_verified_and_restored() {
+    let engine = Engine::with_account();
+    let (code, first) = engine.answer(&["backup", "copy"]);
+    assert_eq!((code, &first["ok"], &first["copied"]), (Some(0), &json!(true), &json!(1)), "{first}");
+    let (_, second) = engine.answer(&["backup", "copy"]);
+    assert_eq!((&second["copied"], &second["bytes"]), (&json!(0), &json!(0)), "{second}");
+    assert_eq!(engine.answer(&["verify", "--store", "file:copy"]).1["events"], 2);
+    let (code, refused) = engine.answer(&["restore", "copy"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("cannot_open")), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("nothing is overwritten"), "{refused}");
+    let (code, restored) = engine.answer(&["restore", "copy", "--store", "file:again"]);
+    assert_eq!((code, &restored["segments"]), (Some(0), &json!(1)), "{restored}");
+    assert_eq!(engine.json(&["read", "$all", "--store", "file:again"]), engine.json(&["read", "$all"]));
+    let ended = engine.call(&["backup", "copy"]);
+    assert!(ended.stdout.starts_with("copied ") && ended.stdout.contains("to copy"), "{ended:?}");
+    let (code, none) = engine.answer(&["restore", "copy", "--store", "memory:"]);
+    assert_eq!((code, &none["error"]["kind"]), (Some(2), &json!("usage")), "{none}");
+}
+
+#[test]
+fn the_size_of_a_store_is_told_to_people_and_to_programs() {
+    let engine = truncated();
+    let (code, stats) = engine.answer(&["stats"]);
+    assert_eq!((code, &stats["events"], &stats["streams"]), (Some(0), &json!(6), &json!(1)), "{stats}");
+    assert_eq!(stats["reclaimable"]["events"], 3, "{stats}");
+    let told = engine.call(&["stats"]).stdout;
+    assert!(told.contains("events       6") && told.contains("reclaimable  3 events"), "{told}");
+}

@@ -62,6 +62,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
         Answer::Migrated { from, to } => writeln!(out, "the schema was migrated from version {from} to {to}"),
         Answer::Verified(report) => write_report(out, report),
+        Answer::BackedUp { report, destination } => human_upkeep::write_backed_up(out, report, destination),
+        Answer::Restored { report, source } => human_upkeep::write_restored(out, report, source),
+        Answer::Measured(stats) => human_upkeep::write_stats(out, stats),
         Answer::Scavenged(report) => human_upkeep::write_scavenged(out, report),
         Answer::Exported { events, after: None, file } => {
             writeln!(out, "exported {} to {}", counted(*events, "event"), file.display())

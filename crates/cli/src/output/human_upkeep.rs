@@ -1,8 +1,11 @@
 //! Answers for people about the upkeep of a store.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
-use engine::store::ScavengeReport;
+use engine::store::{BackupReport, ScavengeReport, StoreStats};
 
 use super::human::counted;
 
@@ -19,6 +22,48 @@ pub(super) fn write_scavenged(out: &mut impl Write, report: &ScavengeReport) -> 
         0 => writeln!(out),
         bytes => writeln!(out, ", {} given back", size(bytes)),
     }
+}
+
+/// Writes what a backup copied.
+pub(super) fn write_backed_up(
+    out: &mut impl Write,
+    report: &BackupReport,
+    destination: &Path,
+) -> io::Result<()> {
+    let (copied, all) = (report.copied, counted(report.segments, "segment"));
+    let (bytes, place) = (size(report.bytes), destination.display());
+    writeln!(out, "copied {copied} of {all}, {bytes}, to {place}")
+}
+
+/// Writes what a store was made of.
+pub(super) fn write_restored(out: &mut impl Write, report: &BackupReport, source: &Path) -> io::Result<()> {
+    let (all, bytes) = (counted(report.segments, "segment"), size(report.bytes));
+    writeln!(out, "restored {all}, {bytes}, from {}", source.display())
+}
+
+/// Writes how large a store is.
+pub(super) fn write_stats(out: &mut impl Write, stats: &StoreStats) -> io::Result<()> {
+    let gone = &stats.reclaimable;
+    writeln!(out, "events       {}, up to position {}", stats.events, stats.next_position)?;
+    writeln!(out, "streams      {}, and {} of the system", stats.streams, stats.system_streams)?;
+    writeln!(out, "documents    {}", stats.documents)?;
+    let rewritten = stats.rewritten_segments;
+    writeln!(out, "segments     {}, of which {rewritten} were written anew", stats.segments)?;
+    write!(
+        out,
+        "on the disk  {} of events, {} of indexes",
+        size(stats.segment_bytes),
+        size(stats.index_bytes)
+    )?;
+    if stats.segment_bytes < stats.frame_bytes && stats.frame_bytes > 0 {
+        let percent = stats.segment_bytes.saturating_mul(100) / stats.frame_bytes;
+        write!(out, "; compressed to {percent} %")?;
+    }
+    writeln!(out)?;
+    let (memory, open) = (size(stats.index_memory_bytes), counted(stats.open_files, "file"));
+    writeln!(out, "in memory    {memory} of indexes, {open} of finished segments open")?;
+    let old = counted(gone.documents, "old version");
+    writeln!(out, "reclaimable  {}, {old} of documents, {}", counted(gone.events, "event"), size(gone.bytes))
 }
 
 /// A number of bytes as people say it.

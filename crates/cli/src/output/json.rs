@@ -119,6 +119,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
         Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
         Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
         Answer::Verified(report) => line(out, &verified(report)),
+        Answer::BackedUp { report, .. } | Answer::Restored { report, .. } => {
+            line(out, &Fine { ok: true, what: report })
+        }
+        Answer::Measured(stats) => line(out, &Fine { ok: true, what: stats }),
         Answer::Scavenged(report) => line(out, &Fine { ok: true, what: report }),
         Answer::Exported { events, after, file } => {
             line(out, &json!({"ok": true, "events": events, "after": after, "file": file}))

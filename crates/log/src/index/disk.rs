@@ -14,7 +14,7 @@ use super::{
     table::{Extent, Table},
 };
 use crate::{
-    disk::{Disk, Mode},
+    disk::Disk,
     error::Trouble,
     segment::{REWRITTEN, Segment, check_header},
     units::{ALIGN, index, le, unpacked},
@@ -46,7 +46,7 @@ impl DiskIndex {
     ) -> Result<Option<Self>, String> {
         let name = segment.name().idx();
         let path = disk.place().join(&name);
-        let file = match disk.open(&name, Mode::Read) {
+        let file = match cache.files.open(name) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|error| error.to_string())?,
         };

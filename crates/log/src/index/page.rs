@@ -16,7 +16,7 @@ use quick_cache::{
 };
 
 use crate::{
-    disk::{self, File},
+    disk::{self, File, shared_files::OpenFiles},
     error::Trouble,
     units::{index, le},
 };
@@ -79,19 +79,29 @@ impl Pages {
 /// Pages that were read lately, of all index files of a store: bounded in memory.
 #[derive(Debug)]
 pub(crate) struct PageCache {
+    /// The files of finished segments and their indexes.
+    pub files: Arc<OpenFiles>,
     pages: Cache<(u64, u64), Bytes, UnitWeighter, RandomState>,
-    files: AtomicU64,
+    numbers: AtomicU64,
     /// How many bytes of filters may be held in memory beside the pages.
     room: AtomicU64,
+    bytes: u64,
 }
 
 impl PageCache {
-    pub(crate) fn new(bytes: usize) -> Self {
+    /// How many bytes of index files are held in memory.
+    pub(crate) fn held(&self) -> u64 {
+        (self.pages.len() * PAGE) as u64 + self.bytes.saturating_sub(self.room.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn new(bytes: usize, files: Arc<OpenFiles>) -> Self {
         let count = (bytes / PAGE).max(16);
         let random = RandomState::default();
         PageCache {
+            files,
+            bytes: bytes as u64,
             pages: Cache::with(count, count as u64, UnitWeighter, random, DefaultLifecycle::default()),
-            files: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
             room: AtomicU64::new(bytes as u64),
         }
     }
@@ -118,7 +128,7 @@ impl Drop for PagedFile {
 
 impl PagedFile {
     pub(crate) fn new(file: Arc<dyn File>, path: PathBuf, salt: u32, cache: Arc<PageCache>) -> Self {
-        let id = cache.files.fetch_add(1, Ordering::Relaxed);
+        let id = cache.numbers.fetch_add(1, Ordering::Relaxed);
         PagedFile { file, path, salt, cache, id, held: AtomicU64::new(0) }
     }
 

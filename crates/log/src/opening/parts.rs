@@ -35,11 +35,10 @@ pub(super) fn open(
             let fault = format!("events from position {next_position} on are missing before this segment");
             return Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault });
         }
-        let segment = Arc::new(segment);
         if segments.is_empty() {
-            opening.add_last(&segment, ending)?;
+            opening.add_last(&Arc::new(segment), ending)?;
         } else {
-            opening.add_finished(&segment)?;
+            opening.add_finished(&Arc::new(segment.to_be_read(&pages.files)?))?;
         }
     }
     let last = opening.parts.last().expect("there is at least one segment");

@@ -5,7 +5,6 @@ use std::{io, sync::Arc};
 use engine_store::{MaintenanceError, ReadError};
 
 use super::{
-    Told,
     rules::{Fate, Rules},
     survey,
 };
@@ -22,6 +21,7 @@ use crate::{
     },
     shared::Shared,
     view::{Part, View},
+    work::Told,
 };
 
 /// So many bytes are written at once.
@@ -150,7 +150,8 @@ impl Rewriting<'_> {
 
     /// From here on everybody reads the new segment, but for those who are at it.
     fn switch(&self, segment: Segment, index: MemoryIndex) {
-        let segment = Arc::new(segment);
+        // Where it cannot be opened again, the file stays open.
+        let segment = Arc::new(segment.to_be_read(&self.shared.pages.files).unwrap_or(segment));
         let index = match FileIndex::open(&self.shared.disk, &segment, &self.shared.pages) {
             Ok(Some(file)) => Index::File(Box::new(file)),
             Ok(None) | Err(_) => Index::memory(index),

@@ -1,42 +1,23 @@
 //! What could be removed of a segment, frame by frame.
 
-use engine_store::MaintenanceError;
+use engine_store::{MaintenanceError, Reclaimable};
 
-use super::{
-    Told,
-    rules::{Fate, Rules},
-};
+use super::rules::{Fate, Rules};
 use crate::{
     error::Trouble,
     frame::{self, Head, Kind},
     scan,
     segment::Segment,
     view::View,
+    work::Told,
 };
-
-/// What could be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Reclaimable {
-    pub events: u64,
-    /// Old versions of documents, and their removals.
-    pub documents: u64,
-    pub bytes: u64,
-}
-
-impl std::ops::AddAssign for Reclaimable {
-    fn add_assign(&mut self, other: Self) {
-        self.events += other.events;
-        self.documents += other.documents;
-        self.bytes += other.bytes;
-    }
-}
 
 /// What is in a segment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weighed {
-    pub reclaimable: Reclaimable,
+    pub(super) reclaimable: Reclaimable,
     /// The bytes of the frames that would be left.
-    pub length: u64,
+    pub(super) length: u64,
 }
 
 /// Decides about frames.

@@ -45,8 +45,13 @@ impl Rewritten {
         })
     }
 
+    /// The length of the file.
+    pub(crate) const fn file_len(&self) -> u64 {
+        self.length
+    }
+
     /// Checks the length of the file.
     pub(crate) fn check_file(&self, length: u64) -> Result<(), &'static str> {
-        if length == self.length { Ok(()) } else { Err("the segment has not the length that it had") }
+        if length == self.file_len() { Ok(()) } else { Err("the segment has not the length that it had") }
     }
 }

@@ -214,7 +214,7 @@ pub(crate) async fn parked_of_generations(
     Ok(keys.filter_map(|key| number(&key).map(|number| (number, key))).collect())
 }
 
-fn parse<T: DeserializeOwned>(key: &DocumentKey, content: &[u8]) -> Result<T, ReadError> {
+pub(crate) fn parse<T: DeserializeOwned>(key: &DocumentKey, content: &[u8]) -> Result<T, ReadError> {
     serde_json::from_slice(content)
         .map_err(|fault| ReadError::Corrupt(format!("document `{key}` cannot be read: {fault}").into()))
 }

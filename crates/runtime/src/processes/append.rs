@@ -15,6 +15,9 @@ use crate::listen::HandlerError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overtaken;
 
+/// The number of an entry that says that a timer was due, among what derives from its command.
+const DUE: usize = usize::MAX - 1;
+
 /// The number of the entry among what derives from its cause: commands are numbered from 0 on.
 const ENTRY: usize = usize::MAX;
 
@@ -23,17 +26,21 @@ pub(super) fn entry_id(stream: &StreamName, cause: Uuid) -> Uuid {
     CommandId(cause).event_id(stream.as_str(), ENTRY)
 }
 
+/// The id of the entry that says that the timer of this command was due.
+pub(super) fn due_entry_id(stream: &StreamName, command: CommandId) -> Uuid {
+    command.event_id(stream.as_str(), DUE)
+}
+
 impl<P: ProcessManager> Manager<P> {
-    /// Appends an entry where the instance stands; answers its revision. Its id derives from its cause, so that the
+    /// Appends an entry where the instance stands; answers its revision. By its id, which derives from its cause, the
     /// store knows it again.
     pub(super) async fn append(
         &self,
         instance: &mut Instance<P>,
-        entry_type: &'static str,
-        entry: &impl Serialize,
+        id: Uuid,
+        (entry_type, entry): (&'static str, &impl Serialize),
         (correlation_id, cause): (Option<&CorrelationId>, Uuid),
     ) -> Result<Result<Revision, Overtaken>, HandlerError> {
-        let id = entry_id(&instance.stream, cause);
         let data = serde_json::to_vec(entry).map_err(HandlerError::park)?;
         let metadata = metadata(correlation_id, cause);
         let expected = ExpectedRevision::from(instance.revision);
@@ -58,6 +65,7 @@ impl<P: ProcessManager> Manager<P> {
                         return Err(HandlerError::new("the store did not say where it wrote the entry"));
                     };
                     instance.is_loaded = true;
+                    instance.newest = Some(id);
                     return Ok(Ok(revision));
                 }
                 Err(AppendError::Conflict { .. }) => return Ok(Err(Overtaken)),

@@ -9,9 +9,9 @@ use engine_types::{
 };
 
 use super::{
-    append::Overtaken,
+    append::{Overtaken, entry_id},
     entry::{Decided, REFUSED, Refused},
-    instance::{Instance, Pending},
+    instance::{Instance, Origin, Pending},
     manager::Manager,
 };
 use crate::{
@@ -31,11 +31,15 @@ enum Answer {
 }
 
 impl<P: ProcessManager> Manager<P> {
-    /// Sends the commands that have no answer yet, and notes the timers that are not noted yet.
-    pub(super) async fn carry_out(&self, instance: &mut Instance<P>) -> Result<(), HandlerError> {
+    /// Sends the commands of this origin that have no answer yet, and notes the timers that are not noted yet.
+    pub(super) async fn carry_out(
+        &self,
+        instance: &mut Instance<P>,
+        origin: &Origin,
+    ) -> Result<(), HandlerError> {
         let mut refusals = 0;
         self.note_timers(instance).await?;
-        while let Some(pending) = instance.pending.front().cloned() {
+        while let Some(pending) = instance.pending.iter().find(|pending| pending.origin == *origin).cloned() {
             match self.send(instance, &pending).await? {
                 Answer::Accepted => drop(instance.answered(pending.command.id)),
                 Answer::Refused { kind, refusal } => {
@@ -129,22 +133,14 @@ impl<P: ProcessManager> Manager<P> {
         refused.decided = Decided::of(reaction, ends, place, now).map_err(HandlerError::park)?;
         let correlation_id = instance.correlation_id.clone();
         let causes = (correlation_id.as_ref(), pending.command.id.0);
-        match self.append(instance, REFUSED, &refused, causes).await? {
+        let id = entry_id(&instance.stream, pending.command.id.0);
+        match self.append(instance, id, (REFUSED, &refused), causes).await? {
             Ok(revision) => {
                 instance.note_refused(pending.command.id, after, &refused.decided, revision);
                 Ok(())
             }
             // Whatever it was, the loaded instance says what is still to be done.
             Err(Overtaken) => self.load(instance).await,
-        }
-    }
-
-    /// Notes the timers that are not noted yet where they are looked for when they are due.
-    async fn note_timers(&self, instance: &mut Instance<P>) -> Result<(), HandlerError> {
-        instance.stale.clear();
-        match instance.unnoted.first() {
-            None => std::future::ready(Ok(())).await,
-            Some(name) => Err(HandlerError::park(format!("timer `{name}`: timers are not carried out yet"))),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Door {
     }
 
     /// Waits until the bus is there; none where it is no more.
-    pub(super) async fn bus(&self) -> Option<Bus> {
+    pub(crate) async fn bus(&self) -> Option<Bus> {
         let mut opened = self.0.subscribe();
         let opened = opened.wait_for(Option::is_some).await.ok()?;
         Some(Bus { inner: opened.as_ref()?.upgrade()? })

@@ -13,7 +13,10 @@ use super::{
     registered::AnyManager,
     report::{InstanceReport, InstanceState, InstancesPage, Summary},
 };
-use crate::listen::{HandlerError, Handlers, HandlersError, Scope};
+use crate::{
+    listen::{HandlerError, Handlers, HandlersError, Scope},
+    timers::TimerId,
+};
 
 /// The process managers of a running application. Cheap to clone.
 ///
@@ -244,6 +247,7 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
     async fn rebuild(&self, id: &str) -> Result<(), ProcessesError> {
         let kept = self.instance(id)?;
         let mut instance = kept.value.lock().await;
+        self.forget_snapshot(&instance).await.map_err(HandlerError::new)?;
         instance.is_loaded = false;
         Ok(self.load(&mut instance).await?)
     }
@@ -264,11 +268,15 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
             );
             let correlation_id = instance.correlation_id.clone();
             let causes = (correlation_id.as_ref(), cause);
-            if let Ok(revision) = self.append(&mut instance, STOPPED, &entry, causes).await? {
+            if let Ok(revision) = self.append(&mut instance, cause, (STOPPED, &entry), causes).await? {
                 instance.note_stopped(revision);
-                return Ok(self.carry_out(&mut instance).await?);
+                return Ok(self.note_timers(&mut instance).await?);
             }
         }
         Err(ProcessesError::Refused("others changed the instance again and again: try again".to_owned()))
+    }
+
+    async fn timer_is_due(&self, id: &str, name: &str, timer: TimerId) -> Result<(), String> {
+        Manager::timer_is_due(self, id, name, timer).await.map_err(|error| error.to_string())
     }
 }

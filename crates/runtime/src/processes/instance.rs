@@ -6,6 +6,7 @@ use engine_store::Timestamp;
 use engine_types::{
     CommandId, CorrelationId, CurrentRevision, Position, ProcessManager, Revision, StreamName,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entry::{Command, Decided, Timer};
@@ -15,6 +16,10 @@ pub(super) struct Instance<P> {
     pub(super) stream: StreamName,
     /// Where its stream ends, as far as is known.
     pub(super) revision: CurrentRevision,
+    /// The newest of its entries.
+    pub(super) newest: Option<Uuid>,
+    /// Where the newest snapshot stands.
+    pub(super) snapshot: CurrentRevision,
     pub(super) is_loaded: bool,
     /// Its state while it runs.
     pub(super) running: Option<P>,
@@ -35,7 +40,7 @@ pub(super) struct Instance<P> {
 }
 
 /// A command whose answer is not known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) command: Command,
     pub(super) origin: Origin,
@@ -44,24 +49,30 @@ pub(super) struct Pending {
 }
 
 /// Why a command is sent.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Origin {
     /// An event was handled.
     Event,
-    /// This timer was due.
-    Timer(String),
+    /// The timer of this command was due.
+    Timer(CommandId),
 }
 
 /// A timer that waits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Waiting {
-    pub(super) due: Timestamp,
-    #[expect(dead_code, reason = "timers are not sent yet")]
+    pub(super) due_us: i64,
     pub(super) skip_if_late_by_ms: Option<u64>,
     pub(super) command: Command,
     /// What caused it to be set.
     pub(super) cause: Uuid,
+}
+
+impl Waiting {
+    /// When it is due.
+    pub(super) fn due(&self) -> Timestamp {
+        Timestamp::from_micros(self.due_us)
+    }
 }
 
 impl<P: ProcessManager> Instance<P> {
@@ -69,6 +80,8 @@ impl<P: ProcessManager> Instance<P> {
         Instance {
             stream,
             revision: CurrentRevision::NoStream,
+            newest: None,
+            snapshot: CurrentRevision::NoStream,
             is_loaded: false,
             running: None,
             ended: None,
@@ -134,7 +147,7 @@ impl<P: ProcessManager> Instance<P> {
         if let Some(Waiting { command, cause, .. }) = self.timers.remove(name)
             && !skipped
         {
-            let origin = Origin::Timer(name.to_owned());
+            let origin = Origin::Timer(command.id);
             self.pending.push_back(Pending { command, origin, cause });
         }
     }
@@ -158,9 +171,8 @@ impl<P: ProcessManager> Instance<P> {
             match change {
                 Timer::Cancel { name } => self.stale.extend(self.timers.remove(name)),
                 Timer::Set { name, due_us, skip_if_late_by_ms, command } => {
-                    let due = Timestamp::from_micros(*due_us);
                     let (skip_if_late_by_ms, command) = (*skip_if_late_by_ms, (**command).clone());
-                    let waiting = Waiting { due, skip_if_late_by_ms, command, cause };
+                    let waiting = Waiting { due_us: *due_us, skip_if_late_by_ms, command, cause };
                     self.stale.extend(self.timers.insert(name.clone(), waiting));
                     self.unnoted.insert(name.clone());
                 }

@@ -20,7 +20,11 @@ impl<P: ProcessManager> Manager<P> {
             return Ok(());
         }
         instance.reset();
-        self.read_on(instance).await?;
+        let end = self.end_of(instance).await?;
+        if end != CurrentRevision::NoStream {
+            self.load_snapshot(instance, end).await;
+            self.read_on(instance, end).await?;
+        }
         instance.unnoted = instance.timers.keys().cloned().collect();
         instance.stale.clear();
         instance.is_loaded = true;
@@ -28,7 +32,7 @@ impl<P: ProcessManager> Manager<P> {
     }
 
     /// Folds in the entries behind the newest known one.
-    async fn read_on(&self, instance: &mut Instance<P>) -> Result<(), HandlerError> {
+    async fn read_on(&self, instance: &mut Instance<P>, end: CurrentRevision) -> Result<(), HandlerError> {
         let mut from = instance.revision.next();
         loop {
             let request =
@@ -37,7 +41,7 @@ impl<P: ProcessManager> Manager<P> {
                 Ok(page) => page,
                 Err(ReadError::StreamNotFound { .. }) => {
                     // A stream that was deleted goes on where it was.
-                    instance.revision = self.end_of(instance).await?;
+                    instance.revision = end;
                     return Ok(());
                 }
                 Err(error @ ReadError::Unavailable(_)) => return Err(HandlerError::new(error)),
@@ -100,6 +104,7 @@ impl<P: ProcessManager> Manager<P> {
         let entry = Entry::read(recorded).map_err(|fault| at_fault(fault.to_string()))?;
         let revision = recorded.revision;
         instance.revision = CurrentRevision::At(revision);
+        instance.newest = Some(recorded.id);
         match entry {
             None => {}
             Some(Entry::Handled(handled)) => {

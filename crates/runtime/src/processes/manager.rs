@@ -15,15 +15,16 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     Door, ProcessOptions,
-    append::Overtaken,
+    append::{Overtaken, entry_id},
     entry::{Decided, HANDLED, Handled, HandledEvent},
-    instance::Instance,
+    instance::{Instance, Origin},
 };
 use crate::{
     cache::{Cache, Kept},
     listen::HandlerError,
     options::RuntimeOptions,
     panics::guarded,
+    timers::Calendar,
 };
 
 /// All instances of one process manager.
@@ -33,6 +34,7 @@ pub(super) struct Manager<P: ProcessManager> {
     pub(super) door: Door,
     pub(super) decoder: Decoder<P::Event>,
     pub(super) options: Arc<RuntimeOptions>,
+    pub(super) calendar: Calendar,
     begins_until: Option<Position>,
     instances: Cache<Mutex<Instance<P>>>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Site {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) door: Door,
     pub(crate) options: Arc<RuntimeOptions>,
+    pub(crate) calendar: Calendar,
 }
 
 /// What an event means today: none, one or several events.
@@ -84,13 +87,14 @@ struct Walked<P> {
 
 impl<P: ProcessManager> Manager<P> {
     pub(super) fn new(site: Site, options: &ProcessOptions) -> Self {
-        let Site { store, clock, door, options: runtime } = site;
+        let Site { store, clock, door, options: runtime, calendar } = site;
         Manager {
             store,
             clock,
             door,
             decoder: Decoder::default(),
             options: runtime,
+            calendar,
             begins_until: options.begins_until,
             instances: Cache::new(options.cached_instances),
         }
@@ -160,7 +164,9 @@ impl<P: ProcessManager> Manager<P> {
                 return Err(HandlerError::new(fault));
             }
         }
-        self.carry_out(instance).await
+        self.carry_out(instance, &Origin::Event).await?;
+        self.snapshot_if_due(instance).await;
+        Ok(())
     }
 
     /// Whether an event was handled, or is none for the instance because those behind it were handled before.
@@ -194,8 +200,9 @@ impl<P: ProcessManager> Manager<P> {
         let event = HandledEvent::of(recorded).map_err(HandlerError::park)?;
         let entry = Handled { process_version: P::VERSION, begins, event, decided };
         let correlation_id = meaning.metadata.correlation_id;
+        let id = entry_id(&instance.stream, recorded.id);
         let causes = (correlation_id.as_ref(), recorded.id);
-        let revision = match self.append(instance, HANDLED, &entry, causes).await? {
+        let revision = match self.append(instance, id, (HANDLED, &entry), causes).await? {
             Ok(revision) => revision,
             Err(Overtaken) => return Ok(Outcome::Overtaken),
         };

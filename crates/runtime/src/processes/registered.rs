@@ -14,6 +14,7 @@ use super::{
 use crate::{
     listen::{Registered, Registration, types_of},
     map::ProcessDescription,
+    timers::TimerId,
 };
 
 /// A process manager that an application names.
@@ -39,6 +40,8 @@ pub(crate) trait AnyManager: Send + Sync {
     async fn report(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError>;
     async fn rebuild(&self, id: &str) -> Result<(), ProcessesError>;
     async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError>;
+    /// Sends the command of a timer that is due, if the instance still waits for it.
+    async fn timer_is_due(&self, id: &str, name: &str, timer: TimerId) -> Result<(), String>;
 }
 
 pub(crate) struct ProcessOf<P> {

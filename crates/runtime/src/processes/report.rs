@@ -177,7 +177,7 @@ impl<P: ProcessManager> Manager<P> {
         let history = entries.iter().map(|(recorded, entry)| report(recorded, entry, &sent)).collect();
         let waiting = instance.timers.iter().map(|(name, waiting)| TimerReport {
             name: name.clone(),
-            due: waiting.due,
+            due: waiting.due(),
             command: waiting.command.name.to_string(),
             target: waiting.command.target.clone(),
         });

@@ -22,7 +22,8 @@ impl State {
         let mut keep_from = stream_metadata::first_kept(&metadata, &state, stream.tombstoned, last).0;
         keep_from = keep_from.clamp(from, behind);
         let created = |revision: u64| self.all[index(stream.positions[index(revision)])].created;
-        while keep_from < behind && metadata.is_expired(created(keep_from), now) {
+        // A tombstone never becomes too old.
+        while !state.tombstoned && keep_from < behind && metadata.is_expired(created(keep_from), now) {
             keep_from += 1;
         }
         for revision in from..keep_from {

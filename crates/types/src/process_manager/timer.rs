@@ -28,6 +28,18 @@ pub enum Due {
     At(Timestamp),
 }
 
+impl From<Duration> for Due {
+    fn from(duration: Duration) -> Self {
+        Due::After(duration)
+    }
+}
+
+impl From<Timestamp> for Due {
+    fn from(time: Timestamp) -> Self {
+        Due::At(time)
+    }
+}
+
 impl Due {
     /// The time, where `now` is when it is set.
     pub fn at(self, now: Timestamp) -> Timestamp {

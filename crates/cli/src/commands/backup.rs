@@ -1,0 +1,20 @@
+//! `backup`: a copy of the store, made while it goes on.
+
+use super::progress;
+use crate::{
+    args::Backup,
+    failure::Trouble,
+    output::{Answer, Output},
+    world::World,
+};
+
+/// Copies what has changed since the last time.
+pub(super) async fn run(backup: &Backup, world: &World, output: &mut Output) -> Result<(), Trouble> {
+    world.expect_store().await?;
+    let store = &**world.store().await?;
+    let bar = progress::bar("copying");
+    let copied = store.backup(&backup.destination, &|progress| progress::show(&bar, progress)).await;
+    bar.finish_and_clear();
+    output.answer(&Answer::BackedUp { report: &copied?, destination: &backup.destination })?;
+    Ok(output.flush()?)
+}

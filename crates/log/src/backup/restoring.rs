@@ -1,0 +1,111 @@
+//! Making a store of a backup.
+
+use std::path::Path;
+
+use engine_store::{BackupReport, MaintenanceError, Progress};
+
+use super::{copying::Copying, unusable};
+use crate::{
+    disk::{self, Directory, Disk, Lock, Mode},
+    error::OpenError,
+    opening::{self, Content, Found},
+    segment::Segment,
+    store_file::{self, CLEAN, STORE},
+};
+
+/// Copies a backup, or any store that is closed, into a directory that is empty or does not exist, telling how far
+/// it has come in bytes.
+///
+/// # Errors
+/// [`MaintenanceError::Place`] where the source is no store or is open, or where something is in the way: nothing is
+/// ever overwritten. [`MaintenanceError::NoRoom`].
+pub fn restore(
+    source: impl AsRef<Path>,
+    destination: impl AsRef<Path>,
+    progress: &dyn Fn(Progress),
+) -> Result<BackupReport, MaintenanceError> {
+    restore_on(&Directory::at(source.as_ref()), &Directory::at(destination.as_ref()), progress)
+}
+
+/// [`restore`] on disks of your own.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_on(
+    from: &dyn Disk,
+    to: &dyn Disk,
+    progress: &dyn Fn(Progress),
+) -> Result<BackupReport, MaintenanceError> {
+    let source = Found::look(from).map_err(unusable)?;
+    match source.content(from).map_err(unusable)? {
+        Content::Store => {}
+        Content::Nothing => {
+            let (directory, found) = (from.place().to_owned(), "nothing".to_owned());
+            return Err(unusable(OpenError::NotAStore { directory, found }));
+        }
+        Content::WithoutMarker => {
+            return Err(unusable(OpenError::MarkerMissing { directory: from.place().to_owned() }));
+        }
+    }
+    let _read = opening::lock(from, Lock::Shared).map_err(unusable)?;
+    let store = opening::read_store(from).map_err(unusable)?;
+    to.create().map_err(|error| unusable(OpenError::io(to.place(), error)))?;
+    expect_nothing(to)?;
+    let _written = opening::lock(to, Lock::Exclusive).map_err(unusable)?;
+    let mut segments = Vec::new();
+    for name in &source.segments {
+        segments.push(Segment::open(from, name, Mode::Read, store).map_err(unusable)?);
+    }
+    let report = copy(from, to, &segments, progress)?;
+    let place = |error| unusable(OpenError::io(to.place(), error));
+    if source.is_clean {
+        let mark = disk::read_small(from, CLEAN).map_err(place)?;
+        disk::write_whole(to, CLEAN, &mark).map_err(place)?;
+    }
+    // Without it there never was a store.
+    disk::write_whole(to, STORE, &store_file::encode_store(store)).map_err(place)?;
+    Ok(report)
+}
+
+fn copy(
+    from: &dyn Disk,
+    to: &dyn Disk,
+    segments: &[Segment],
+    progress: &dyn Fn(Progress),
+) -> Result<BackupReport, MaintenanceError> {
+    let mut lengths = Vec::new();
+    for segment in segments {
+        lengths.push(segment.file.len().map_err(|error| unusable(OpenError::io(&segment.path, error)))?);
+    }
+    let total = lengths.iter().sum();
+    let (mut done, mut report) = (0, BackupReport::default());
+    for (segment, length) in segments.iter().zip(&lengths) {
+        let pass = &mut |bytes| {
+            done += bytes;
+            progress(Progress { done, total });
+            Ok(())
+        };
+        let mut copying = Copying { from, to, pass };
+        copying.segment(segment, *length)?;
+        copying.index(segment.name())?;
+        report.segments += 1;
+        report.copied += 1;
+        report.bytes += length;
+    }
+    progress(Progress { done: total, total });
+    Ok(report)
+}
+
+/// Refuses a directory in which anything is.
+fn expect_nothing(to: &dyn Disk) -> Result<(), MaintenanceError> {
+    let names = to.list().map_err(|error| unusable(OpenError::io(to.place(), error)))?;
+    let Some(found) = names.into_iter().find(|name| !matches!(name.as_str(), "lock" | "lost+found")) else {
+        return Ok(());
+    };
+    let place = to.place().display();
+    let fault = format!(
+        "`{place}` is not empty, there is `{found}`: nothing is overwritten; name an empty directory, or one that \
+         does not exist yet"
+    );
+    Err(MaintenanceError::Place(fault.into()))
+}
