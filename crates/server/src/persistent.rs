@@ -8,6 +8,7 @@
 
 mod group;
 mod groups;
+mod handle;
 mod ledger;
 mod parked;
 mod runner;
@@ -16,5 +17,5 @@ mod strategy;
 
 pub(crate) use group::Verdict;
 pub(crate) use groups::{GroupError, Groups};
-pub(crate) use runner::{Delivery, Ended, Info, JoinError, Joined, Member};
+pub(crate) use handle::{Delivery, Ended, Info, JoinError, Joined, Member};
 pub(crate) use settings::{Definition, Key, Settings, Source, Start, Strategy};

@@ -7,7 +7,8 @@ use tokio::sync::Mutex;
 
 use super::{
     Definition, Key, Source, Start,
-    runner::{Ended, Handle, checkpoint_key},
+    handle::{Ended, Handle},
+    runner::checkpoint_key,
 };
 use crate::core::Core;
 

@@ -219,14 +219,11 @@ impl Projection {
     }
 
     fn figures(&self, kind: Kind, head: Option<Position>) -> Figures {
-        let (status, position, seen) = match &self.running {
-            Some(running) => {
-                (Status::Running, running.progress.position(), running.progress.seen.load(Ordering::Acquire))
-            }
-            None => {
-                let status = if self.aborted { Status::Aborted } else { Status::Stopped };
-                (status, self.place.position.map(Position), 0)
-            }
+        let (status, position, seen) = if let Some(Running { progress, .. }) = &self.running {
+            (Status::Running, progress.position(), progress.seen.load(Ordering::Acquire))
+        } else {
+            let status = if self.aborted { Status::Aborted } else { Status::Stopped };
+            (status, self.place.position.map(Position), 0)
         };
         let share = |position: Option<Position>| position.map_or(0, |position| position.next().0);
         let (done, all) = (share(position), share(head));

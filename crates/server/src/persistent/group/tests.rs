@@ -1,3 +1,5 @@
+//! A group in every situation that its consumers can bring it into.
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +39,12 @@ fn delivered(group: &mut Group) -> Vec<(u64, u64, u32)> {
     delivered.into_iter().map(|(to, message)| (to, message.event.revision.0, message.retries)).collect()
 }
 
+fn join(group: &mut Group, rooms: impl IntoIterator<Item = usize>) {
+    for room in rooms {
+        group.join(room);
+    }
+}
+
 fn id(number: u128) -> [Uuid; 1] {
     [Uuid::from_u128(number)]
 }
@@ -54,23 +62,23 @@ fn a_consumer_holds_at_most_what_it_has_room_for() {
 #[test]
 fn events_go_to_each_in_turn_or_to_one_as_long_as_it_has_room() {
     let mut in_turn = group(of(Strategy::RoundRobin), 4);
-    (in_turn.join(10), in_turn.join(10));
+    join(&mut in_turn, [10, 10]);
     assert_eq!(delivered(&mut in_turn).iter().map(|told| told.0).collect::<Vec<_>>(), [0, 1, 0, 1]);
     let mut single = group(of(Strategy::DispatchToSingle), 4);
-    (single.join(3), single.join(10));
+    join(&mut single, [3, 10]);
     assert_eq!(delivered(&mut single).iter().map(|told| told.0).collect::<Vec<_>>(), [0, 0, 0, 1]);
 }
 
 #[test]
 fn pinned_events_of_a_stream_go_to_the_same_consumer_and_wait_for_it() {
     let mut group = group(of(Strategy::Pinned), 50);
-    (group.join(100), group.join(100), group.join(100));
+    join(&mut group, [100, 100, 100]);
     let mut owner = HashMap::new();
     for (to, number, _) in delivered(&mut group) {
         assert_eq!(*owner.entry(number % 5).or_insert(to), to);
     }
     let mut narrow = Group::new(of(Strategy::Pinned), None);
-    (narrow.join(1), narrow.join(1));
+    join(&mut narrow, [1, 1]);
     (0..3).for_each(|number| narrow.arrived(event("account-1", number), number));
     assert_eq!(delivered(&mut narrow).len(), 1, "the other consumer gets nothing of that stream");
 }
