@@ -198,7 +198,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &str) -> Result<Option<(i64, i64)>, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url, _) => {
             let done = engine_postgres::migrate(&url).await?;
@@ -235,7 +235,7 @@ pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
     Ok(Environment { read_models, ownership, ..Environment::default() })
 }
 
-/// Where the read models of the store of this name are kept: those of `file:PATH` in SQLite in
+/// Where the read models of the store of this name are kept: those of `postgres:` beside the events, those of `file:PATH` in SQLite in
 /// `PATH/read-models`, all others in memory.
 ///
 /// # Errors
@@ -246,6 +246,10 @@ pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
         StoreUrl::File(path) => {
             let folder = path.join("read-models");
             Ok(ReadModels::Stored(Arc::new(engine_sqlite::SqliteRows::in_folder(folder))))
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url, _) => {
+            Ok(ReadModels::Stored(Arc::new(engine_postgres::PostgresRows::new(&url)?)))
         }
         _ => Ok(ReadModels::Memory),
     }
@@ -308,7 +312,7 @@ pub async fn restore(
     url: &str,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<BackupReport, OpenError> {
-    match url.parse()? {
+    match url.parse::<StoreUrl>()? {
         #[cfg(feature = "file")]
         StoreUrl::File(path) => {
             let source = source.to_owned();

@@ -5,6 +5,7 @@
 //! server ends with the process that started it, however that ends: see [`Server::start`].
 
 pub mod install;
+mod pooler;
 mod programs;
 mod server;
 
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 
 use uuid::Uuid;
 
+pub use pooler::Pooler;
 pub use programs::{Account, programs};
 pub use server::{Server, Settings};
 

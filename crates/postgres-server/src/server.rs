@@ -48,7 +48,8 @@ impl Server {
         initdb.args(["--no-sync", "-A", "trust", "-U", "engine", "-E", "UTF8", "--locale=C", "-D"]);
         run(account, initdb.arg(folder.join("data")));
         configure(&folder, port, settings);
-        let watchdog = watchdog(&programs, &folder, account);
+        let script = "read -r line; \"$1\" -D \"$2/data\" -w -m immediate stop; rm -rf \"$2\"";
+        let watchdog = watchdog(script, &programs.join("pg_ctl"), &folder, account);
         let server = Server { folder, programs, account, port, watchdog };
         server.resume();
         let mut createdb = Command::new(server.programs.join("createdb"));
@@ -108,7 +109,7 @@ impl Drop for Server {
     }
 }
 
-fn folder(within: Option<&Path>, account: Option<Account>) -> PathBuf {
+pub(crate) fn folder(within: Option<&Path>, account: Option<Account>) -> PathBuf {
     let name = format!("engine-postgres-{}", uuid::Uuid::now_v7().simple());
     let folder = within.map_or_else(std::env::temp_dir, Path::to_owned).join(name);
     fs::create_dir_all(&folder).expect("a folder for the server can be made");
@@ -119,7 +120,7 @@ fn folder(within: Option<&Path>, account: Option<Account>) -> PathBuf {
     folder
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("127.0.0.1 has a free port");
     listener.local_addr().expect("a listener has an address").port()
 }
@@ -142,12 +143,11 @@ fn configure(folder: &Path, port: u16, settings: &Settings) {
     fs::write(&file, lines).expect("the configuration can be written");
 }
 
-/// Waits until its standard input is closed, which the end of this process does, and cleans up.
-fn watchdog(programs: &Path, folder: &Path, account: Option<Account>) -> Child {
-    let script =
-        "trap '' INT TERM HUP; read -r line; \"$1\" -D \"$2/data\" -w -m immediate stop; rm -rf \"$2\"";
+/// Runs a script that waits until its standard input is closed, which the end of this process does, and cleans up.
+pub(crate) fn watchdog(script: &str, program: &Path, folder: &Path, account: Option<Account>) -> Child {
+    let script = format!("trap '' INT TERM HUP; {script}");
     let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]).arg(programs.join("pg_ctl")).arg(folder).current_dir("/");
+    command.args(["-c", &script, "sh"]).arg(program).arg(folder).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     Account::runs(account, &mut command);
     command.spawn().expect("sh can be run")

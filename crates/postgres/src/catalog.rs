@@ -15,6 +15,9 @@ use crate::{
 /// So many events are counted anew at most before the counts are noted.
 const NOTED_EVERY: i64 = 10_000;
 
+/// So many events are counted by one statement.
+const COUNTED_AT_ONCE: i64 = 500_000;
+
 /// The position of the newest event.
 pub(crate) async fn head(shared: &Shared) -> Result<Option<Position>, Trouble> {
     let sql = format!("SELECT max(position) FROM {}.events", shared.schema());
@@ -26,13 +29,28 @@ pub(crate) async fn head(shared: &Shared) -> Result<Option<Position>, Trouble> {
 }
 
 pub(crate) async fn streams(shared: &Shared, query: &StreamQuery) -> Result<StreamsPage, ReadError> {
-    if query.prefix.contains('\0') || query.category.as_ref().is_some_and(|name| name.contains('\0')) {
-        return Ok(StreamsPage { streams: Vec::new(), more: false });
-    }
-    Ok(shared.persist(|| streams_once(shared, query)).await?)
+    let prefix = match beginning(query) {
+        Some(prefix) if !prefix.contains('\0') => prefix,
+        _ => return Ok(StreamsPage { streams: Vec::new(), more: false }),
+    };
+    let prefix = &prefix;
+    Ok(shared.persist(|| streams_once(shared, query, prefix)).await?)
 }
 
-async fn streams_once(shared: &Shared, query: &StreamQuery) -> Result<StreamsPage, Trouble> {
+/// What all names begin with that are asked for; absent where there can be none. A category is what stands before the
+/// first dash, and so a beginning itself.
+fn beginning(query: &StreamQuery) -> Option<String> {
+    let Some(category) = &query.category else { return Some(query.prefix.clone()) };
+    let of_category = format!("{category}-");
+    match () {
+        () if category.contains('-') => None,
+        () if query.prefix.starts_with(&of_category) => Some(query.prefix.clone()),
+        () if of_category.starts_with(&query.prefix) => Some(of_category),
+        () => None,
+    }
+}
+
+async fn streams_once(shared: &Shared, query: &StreamQuery, prefix: &String) -> Result<StreamsPage, Trouble> {
     let schema = shared.schema();
     let system = if query.prefix.starts_with('$') { "" } else { "AND NOT starts_with(stream, '$')" };
     let sql = format!(
@@ -40,24 +58,18 @@ async fn streams_once(shared: &Shared, query: &StreamQuery) -> Result<StreamsPag
          FROM (SELECT stream FROM {schema}.streams
              WHERE NOT is_deleted AND NOT is_closed {system} AND stream >= $1
                  AND ($2::text IS NULL OR stream < $2) AND ($3::text IS NULL OR stream > $3)
-                 AND ($4::text IS NULL OR (strpos(stream, '-') > 0 AND split_part(stream, '-', 1) = $4))
              ORDER BY stream) AS known
          CROSS JOIN LATERAL (
              SELECT max(event.revision) AS last FROM {schema}.events event WHERE event.stream = known.stream
          ) AS ends
-         WHERE ends.last IS NOT NULL ORDER BY known.stream LIMIT $5"
+         WHERE ends.last IS NOT NULL ORDER BY known.stream LIMIT $4"
     );
-    let behind = behind(&query.prefix);
+    let behind = behind(prefix);
     let after = query.after.as_ref().map(engine_types::StreamName::as_str);
     let limit = query.effective_limit();
     let many = signed(limit as u64).saturating_add(1);
-    let values: [Parameter<'_>; 5] = [
-        (&query.prefix, Type::TEXT),
-        (&behind, Type::TEXT),
-        (&after, Type::TEXT),
-        (&query.category, Type::TEXT),
-        (&many, Type::INT8),
-    ];
+    let values: [Parameter<'_>; 4] =
+        [(prefix, Type::TEXT), (&behind, Type::TEXT), (&after, Type::TEXT), (&many, Type::INT8)];
     let rows = shared.pool.query(&sql, &values).await?;
     let mut streams = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -79,8 +91,10 @@ async fn event_types_once(shared: &Shared) -> Result<Vec<EventTypeCount>, Troubl
     let head = head(shared).await?.map_or(0, |head| signed(head.0) + 1);
     let noted = shared.pool.query(&format!("SELECT max(below) FROM {schema}.counted"), &[]).await?;
     let noted: Option<i64> = noted.first().map_or(Ok(None), |row| row.try_get(0))?;
-    if head - noted.unwrap_or(0) > NOTED_EVERY {
-        note_counts(shared, head).await?;
+    let mut noted = noted.unwrap_or(0);
+    while head - noted > NOTED_EVERY {
+        noted = head.min(noted + COUNTED_AT_ONCE);
+        note_counts(shared, noted).await?;
     }
     let sql = format!(
         "SELECT category, type, sum(count)::int8

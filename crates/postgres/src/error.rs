@@ -63,6 +63,8 @@ pub(crate) enum Trouble {
     Unreachable(String),
     /// The server refused, and nothing was written. Trying again at once is of no use.
     Refused(String),
+    /// The server does not take this, and nothing was written. Others may be taken.
+    Unfit(String),
     /// Others came in between, and nothing was written: to be tried again at once.
     Again(String),
     /// The connection ended before the answer. What was to be written may be there.
@@ -81,6 +83,7 @@ impl Trouble {
         match self {
             Trouble::Unreachable(words)
             | Trouble::Refused(words)
+            | Trouble::Unfit(words)
             | Trouble::Again(words)
             | Trouble::Lost(words)
             | Trouble::Damaged(words) => words,
@@ -106,6 +109,8 @@ impl From<tokio_postgres::Error> for Trouble {
             Trouble::Again(format!("others were writing at the same time: {text}"))
         } else if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED {
             Trouble::Damaged(format!("PostgreSQL: {text}; keep the files, and restore a backup"))
+        } else if is_of_the_content(code) {
+            Trouble::Unfit(format!("PostgreSQL does not take it: {text}"))
         } else {
             Trouble::Refused(format!("PostgreSQL: {text}{}", advice(code)))
         }
@@ -120,6 +125,11 @@ fn is_shutdown(code: &SqlState) -> bool {
 fn is_race(code: &SqlState) -> bool {
     [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION]
         .contains(code)
+}
+
+/// Refusals that come of what is to be written: values, constraints, limits.
+fn is_of_the_content(code: &SqlState) -> bool {
+    ["22", "23", "54"].iter().any(|class| code.code().starts_with(class))
 }
 
 /// What to do about a refusal, where there is something to say.
@@ -177,6 +187,7 @@ impl From<Trouble> for AppendError {
         match trouble {
             Trouble::Damaged(words) => AppendError::Corrupt(words.into()),
             Trouble::Lost(words) => AppendError::OutcomeUnknown(words.into()),
+            Trouble::Unfit(words) => AppendError::Invalid(words),
             other => AppendError::unavailable(other.words()),
         }
     }

@@ -14,8 +14,10 @@ use crate::{
 };
 
 /// All migrations in order; the version of a schema is how many of them were run.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("events and documents", include_str!("../migrations/0001_events_and_documents.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("events and documents", include_str!("../migrations/0001_events_and_documents.sql")),
+    ("read models", include_str!("../migrations/0002_read_models.sql")),
+];
 
 /// The oldest server that has all that is used: 13.
 const OLDEST_SERVER: i32 = 130_000;

@@ -47,6 +47,8 @@ impl std::fmt::Debug for Pool {
 /// A connection that is in use.
 pub(crate) struct Connection<'a> {
     client: Option<Client>,
+    /// A transaction was begun and has not ended: nobody else may have the connection.
+    is_in_transaction: bool,
     pool: &'a Pool,
     _permit: SemaphorePermit<'a>,
 }
@@ -81,10 +83,10 @@ impl Pool {
         loop {
             let Some(client) = self.idle.lock().pop() else { break };
             if !client.is_closed() {
-                return Ok(Connection { client: Some(client), pool: self, _permit: permit });
+                return Ok(Connection::new(client, self, permit));
             }
         }
-        Ok(Connection { client: Some(self.connect().await?), pool: self, _permit: permit })
+        Ok(Connection::new(self.connect().await?, self, permit))
     }
 
     async fn connect(&self) -> Result<Client, Trouble> {
@@ -121,7 +123,11 @@ impl Pool {
     }
 }
 
-impl Connection<'_> {
+impl<'a> Connection<'a> {
+    fn new(client: Client, pool: &'a Pool, permit: SemaphorePermit<'a>) -> Self {
+        Connection { client: Some(client), is_in_transaction: false, pool, _permit: permit }
+    }
+
     /// Runs one statement, which is a transaction of its own unless one was begun.
     pub(crate) async fn query(&mut self, sql: &str, values: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
         let patience = self.pool.answer_timeout;
@@ -129,11 +135,14 @@ impl Connection<'_> {
         self.answered(asked, patience)
     }
 
-    /// Runs statements that have no values and no answer.
+    /// Runs statements that have no values and no answer; the first may be `BEGIN`, and the last `COMMIT`.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Trouble> {
         let patience = self.pool.answer_timeout;
+        self.is_in_transaction |= sql.starts_with("BEGIN");
         let asked = timeout(patience, self.client()?.batch_execute(sql)).await;
-        self.answered(asked, patience)
+        self.answered(asked, patience)?;
+        self.is_in_transaction &= !sql.ends_with("COMMIT");
+        Ok(())
     }
 
     pub(crate) fn client(&self) -> Result<&Client, Trouble> {
@@ -163,7 +172,8 @@ impl Connection<'_> {
 
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
+        let is_free = |client: &Client| !client.is_closed() && !self.is_in_transaction;
+        if let Some(client) = self.client.take().filter(is_free) {
             let mut idle = self.pool.idle.lock();
             if !self.pool.closed.load(Ordering::SeqCst) {
                 idle.push(client);

@@ -6,7 +6,7 @@ mod group;
 mod queue;
 mod statement;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use engine_store::{AppendError, Appended};
 use engine_types::StreamName;
@@ -29,6 +29,12 @@ const LOOKS: usize = 3;
 /// So many streams are remembered to be otherwise than their writers can know, because they have metadata.
 const REMEMBERED: usize = 10_000;
 
+/// It is waited for others for this part of the time that the last transaction took …
+const MOMENT: u32 = 8;
+
+/// … and never longer than this.
+const LONGEST_MOMENT: Duration = Duration::from_millis(1);
+
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     orders: mpsc::Receiver<Order>,
@@ -38,17 +44,28 @@ pub(crate) struct Writer {
     not_guessed: HashSet<StreamName>,
     /// The server could not be reached the last time; it is not waited for again.
     is_down: bool,
+    /// How many were answered together the last time, and how long that took.
+    last: (usize, Duration),
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, orders: mpsc::Receiver<Order>) -> Self {
-        Writer { shared, orders, next: None, not_guessed: HashSet::new(), is_down: false }
+        Writer {
+            shared,
+            orders,
+            next: None,
+            not_guessed: HashSet::new(),
+            is_down: false,
+            last: (0, Duration::ZERO),
+        }
     }
 
     /// Works until the queue is closed and empty.
     pub(crate) async fn run(mut self) {
         while let Some(group) = self.take().await {
+            let (len, begun) = (group.len(), Instant::now());
             self.commit(group).await;
+            self.last = (len, begun.elapsed());
         }
     }
 
@@ -58,24 +75,38 @@ impl Writer {
             Some(order) => order,
             None => self.orders.recv().await?,
         };
-        let options = &self.shared.options;
         let mut group = Group::of(first);
-        while group.len() < options.batch_appends {
+        self.fill(&mut group);
+        // Those who have just been answered are about to come again. Without a moment's wait for them, callers would
+        // fall into two crowds that take turns, each transaction for half of them.
+        let (last_len, took) = self.last;
+        let (crowd, deadline) =
+            (group.len() + last_len, Instant::now() + (took / MOMENT).min(LONGEST_MOMENT));
+        while last_len > 1 && group.len() < crowd && self.next.is_none() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+            self.fill(&mut group);
+        }
+        Some(group)
+    }
+
+    /// Adds what waits, as much as fits.
+    fn fill(&mut self, group: &mut Group) {
+        let options = &self.shared.options;
+        while group.len() < options.batch_appends && self.next.is_none() {
             let Ok(order) = self.orders.try_recv() else { break };
             if group.bytes() + order.bytes > options.batch_bytes || group.must_last() != order.must_last {
                 self.next = Some(order);
-                break;
+            } else {
+                group.add(order);
             }
-            group.add(order);
         }
-        Some(group)
     }
 
     async fn commit(&mut self, mut group: Group) {
         match self.commit_together(&mut group).await {
             Ok((first, plan)) => group.answer(first, plan),
             // One of them may be what the server does not take. The others are not to suffer for it.
-            Err(Trouble::Refused(_)) if group.len() > 1 => {
+            Err(Trouble::Unfit(_)) if group.len() > 1 => {
                 for mut alone in group.apart() {
                     match self.commit_together(&mut alone).await {
                         Ok((first, plan)) => alone.answer(first, plan),
@@ -89,7 +120,7 @@ impl Writer {
 
     /// Tries until it is known what became of the group, for as long as the options say.
     async fn commit_together(&mut self, group: &mut Group) -> Result<(u64, Plan), Trouble> {
-        let patience = if self.is_down { std::time::Duration::ZERO } else { self.shared.options.retry_for };
+        let patience = if self.is_down { Duration::ZERO } else { self.shared.options.retry_for };
         let mut pauses = Pauses::until(Instant::now() + patience);
         loop {
             match self.attempt(group).await {

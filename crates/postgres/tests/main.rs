@@ -2,4 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // everything here is a test
 
+mod disk;
+mod kit;
+mod lost_answers;
+mod nodes;
+mod pooler;
+mod refusals;
+mod restarts;
+mod schemas;
 mod suite;

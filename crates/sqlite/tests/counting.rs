@@ -63,7 +63,7 @@ async fn a_process_that_dies_at_any_step_counts_no_event_twice_and_forgets_none(
     for place in PLACES {
         let world = World::new(place);
         let mut stored = 0;
-        for end in 0..60 {
+        for end in place.steps(0..60) {
             let life = Life::of(end);
             let options =
                 ProjectionOptions { batch_events: 3, snapshot_every: 4, ..ProjectionOptions::default() };

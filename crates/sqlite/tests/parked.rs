@@ -50,8 +50,8 @@ async fn a_poison_event_holds_up_its_own_stream_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_dies_at_any_step_counts_every_event_once() {
-    for (place, first) in PLACES.into_iter().zip([POISON + 1_000, POISON + 2_000]) {
-        for end in 0..40 {
+    for (place, first) in PLACES.into_iter().zip((1..).map(|number| POISON + number * 1_000)) {
+        for end in place.steps(0..40) {
             let world = World::new(place);
             let poison = first + end;
             let bus = world.start(app()).await;
@@ -106,8 +106,8 @@ async fn a_read_model_is_not_reset_but_built_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_dies_around_a_poison_event_counts_everything_before_it() {
-    for (place, first) in PLACES.into_iter().zip([POISON + 3_000, POISON + 4_000]) {
-        for end in 0..40 {
+    for (place, first) in PLACES.into_iter().zip((10..).map(|number| POISON + number * 1_000)) {
+        for end in place.steps(0..40) {
             let world = World::new(place);
             let poison = first + end;
             let options =

@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use engine_postgres::PostgresRows;
 use engine_runtime::{App, Bus, Environment, read_models::ReadModels};
 use engine_sqlite::SqliteRows;
 use engine_store::{
@@ -26,20 +27,31 @@ use tokio::sync::oneshot;
 pub enum Place {
     Memory,
     Sqlite,
+    Postgres,
 }
 
-pub const PLACES: [Place; 2] = [Place::Memory, Place::Sqlite];
+pub const PLACES: [Place; 3] = [Place::Memory, Place::Sqlite, Place::Postgres];
+
+impl Place {
+    /// The steps at which a life ends, one after the other. A server is asked for a fifth of them, which takes as long.
+    pub fn steps(self, all: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
+        all.step_by(if self == Place::Postgres { 5 } else { 1 })
+    }
+}
 
 /// What outlives a process: events, documents and files.
 pub struct World {
     pub store: MemoryStore,
     pub folder: TempDir,
     pub place: Place,
+    pub schema: String,
 }
 
 impl World {
     pub fn new(place: Place) -> Self {
-        World { store: MemoryStore::new(), folder: TempDir::new().unwrap(), place }
+        let schema =
+            if place == Place::Postgres { engine_postgres_server::fresh_schema() } else { String::new() };
+        World { store: MemoryStore::new(), folder: TempDir::new().unwrap(), place, schema }
     }
 
     /// Runs an application that lives for ever.
@@ -52,10 +64,8 @@ impl World {
         let store = Arc::new(Mortal { inner: self.store.clone(), life: life.clone() });
         let read_models = match self.place {
             Place::Memory => ReadModels::Memory,
-            Place::Sqlite => ReadModels::Stored(Arc::new(MortalRows {
-                inner: SqliteRows::in_folder(self.folder.path()),
-                life: life.clone(),
-            })),
+            Place::Sqlite => mortal(SqliteRows::in_folder(self.folder.path()), life),
+            Place::Postgres => mortal(PostgresRows::new(&self.schema).unwrap(), life),
         };
         app.start_in(store, Environment { read_models, ..Environment::default() }).await
     }
@@ -68,6 +78,10 @@ impl World {
         names.sort();
         names
     }
+}
+
+fn mortal(rows: impl RowStores, life: &Life) -> ReadModels {
+    ReadModels::Stored(Arc::new(MortalRows { inner: Arc::new(rows), life: life.clone() }))
 }
 
 /// Ends at a step: what was done until then is done, and nothing is done afterwards.
@@ -242,7 +256,7 @@ impl EventStore for Mortal {
 /// Files that last, seen by a process that may die.
 #[derive(Debug)]
 struct MortalRows {
-    inner: SqliteRows,
+    inner: Arc<dyn RowStores>,
     life: Life,
 }
 
@@ -259,6 +273,9 @@ impl RowStores for MortalRows {
     fn remove(&self, projection: &str, generation: GenerationId) -> Result<(), RowError> {
         self.life.step().map_err(RowError::unavailable)?;
         self.inner.remove(projection, generation)
+    }
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
     }
 }
 

@@ -23,6 +23,9 @@ pub enum RowError {
     /// The rows cannot be reached now, and nothing was written: try again later.
     #[error("the read model cannot be reached: {0}")]
     Unavailable(#[source] BoxError),
+    /// Another process has moved the rows on, and nothing was stored: look at them again, and store what is missing.
+    #[error("another process has moved the read model on")]
+    Overtaken,
     /// The rows are damaged: build them anew.
     #[error("the read model is damaged: {0}")]
     Damaged(#[source] BoxError),
@@ -74,6 +77,12 @@ pub trait RowStores: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// See [`RowError`].
     fn remove(&self, projection: &str, generation: GenerationId) -> Result<(), RowError>;
+
+    /// Whether several processes share the rows: each folds the events, and whoever is first stores what follows from
+    /// them.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// The rows of one generation, as bytes. One writer at a time; readers see whole batches only.
@@ -126,7 +135,7 @@ pub struct RowBatch {
     /// Rows as they are from now on; none removes.
     pub rows: Vec<(RowKey, Option<StoredRow>)>,
     /// The position that the rows are believed to have. Where they have another, somebody else writes them too, and
-    /// nothing is stored: [`RowError::Unavailable`].
+    /// nothing is stored: [`RowError::Overtaken`] where several processes may, else [`RowError::Unavailable`].
     pub before: Option<Position>,
     /// The new position, if it moves. It never moves back.
     pub position: Option<Position>,

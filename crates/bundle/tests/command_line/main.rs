@@ -8,6 +8,7 @@ mod json;
 mod kit;
 mod kurrentdb;
 mod listening;
+mod nodes;
 mod postgres;
 mod reading;
 mod serving;

@@ -82,7 +82,7 @@ fn a_schema_is_made_by_the_first_command_that_writes_or_by_migrate() {
     assert_eq!((code, &missing["error"]["kind"]), (Some(1), &json!("not_found")), "{missing}");
     let (code, made) = bank.answer(&["store", "migrate"]);
     assert_eq!((code, &made["ok"], &made["from"]), (Some(0), &json!(true), &json!(0)), "{made}");
-    assert_eq!(bank.call(&["store", "migrate"]).stdout, "the schema is of version 1 already\n");
+    assert_eq!(bank.call(&["store", "migrate"]).stdout, "the schema is of version 2 already\n");
     assert_eq!(bank.json(&["streams"]), (Some(0), vec![]));
     let (code, refused) = bank.engine.answer(&["--store", "memory:", "store", "migrate"]);
     assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("unsupported")));
@@ -114,7 +114,11 @@ fn two_consoles_on_one_store_see_what_the_other_has_done() {
         let shown = other.ask("show account a");
         assert!(shown.contains(&format!("\"balance\":{}", 2 * round)), "{shown}");
     }
-    // The bank has nothing that would have to be divided among them.
-    assert_eq!(bank.json(&["nodes"]), (Some(0), vec![]));
-    assert_eq!(bank.call(&["nodes"]).stdout, "no process shares this store at the moment\n");
+    let (code, nodes) = bank.json(&["nodes"]);
+    let names: Vec<_> = nodes.iter().map(|node| node["name"].as_str().unwrap()).collect();
+    let own = [first.child.id(), second.child.id()].map(|id| format!("/{id}"));
+    assert_eq!((code, names.len()), (Some(0), 2), "{nodes:?}");
+    assert!(own.iter().all(|own| names.iter().any(|name| name.ends_with(own))), "{names:?}");
+    let human = bank.call(&["nodes"]).stdout;
+    assert!(human.starts_with("node ") && human.contains("living"), "{human}");
 }

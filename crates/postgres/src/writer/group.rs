@@ -89,6 +89,7 @@ impl Group {
             let words = words.clone().into();
             let _ = order.reply.send(Err(match &error {
                 AppendError::Corrupt(_) => AppendError::Corrupt(words),
+                AppendError::Invalid(fault) => AppendError::Invalid(fault.clone()),
                 _ if was_lost => AppendError::OutcomeUnknown(words),
                 _ => AppendError::Unavailable(words),
             }));

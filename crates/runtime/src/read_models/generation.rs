@@ -104,6 +104,13 @@ impl<R: Row> Generation<R> {
         }
     }
 
+    /// Forgets what is known where another process may have moved the rows on.
+    pub(super) fn refresh(&self) {
+        if let Generation::Stored(rows) = self {
+            rows.refresh();
+        }
+    }
+
     /// Shows the rows as they are at one moment.
     pub(super) fn view(&self, look: &mut dyn FnMut(&dyn Rows<R>)) -> Result<(), RowError> {
         match self {

@@ -45,6 +45,13 @@ impl fmt::Debug for ReadModels {
     }
 }
 
+impl ReadModels {
+    /// Whether several processes share the rows.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, ReadModels::Stored(stores) if stores.is_shared())
+    }
+}
+
 /// The place of one projection's generations.
 pub(super) struct Home {
     pub(super) store: Arc<dyn EventStore>,
@@ -105,6 +112,11 @@ impl Home {
             }
             let (id, rows) = match begun {
                 Some(begun) => begun,
+                // Others may begin it at the same moment, and then share it.
+                None if stores.is_shared() => {
+                    let id = GenerationId { version: P::VERSION, number: newest + 1 };
+                    (id, stores.open(P::NAME, id)?)
+                }
                 None => begin_stored::<P>(&*stores, newest + 1)?,
             };
             Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows)))

@@ -18,6 +18,9 @@ use crate::listen::{Attempt, BatchError, HandlerError, Listener, read, records, 
 /// How long the runner waits before it tries again when rows cannot be written.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often events are folded anew at most because another process was faster. It has made progress each time.
+const OVERTAKEN: u32 = 10;
+
 /// Hears for a projection.
 pub(super) struct ProjectionListener<P: Projection>(pub(super) Arc<Serving<P>>);
 
@@ -106,14 +109,28 @@ pub(super) fn count<P: Projection>(
     generation: &Generation<P::Row>,
     events: &[Attempt],
 ) -> Result<(), BatchError> {
-    let folded = fold::<P>(generation, &serving.decoder, events);
-    if folded.position.is_some() {
-        let batch = Batch { rows: folded.rows, position: folded.position, ..Batch::default() };
-        generation.commit(batch).map_err(|error| BatchError { handled: 0, error: rows_failed(error) })?;
-    }
-    match folded.fault {
-        None => Ok(()),
-        Some(fault) => Err(BatchError { handled: folded.counted, error: failed(fault) }),
+    let rows_failed = |error| BatchError { handled: 0, error: rows_failed(error) };
+    let mut tries = 0;
+    loop {
+        generation.refresh();
+        let folded = fold::<P>(generation, &serving.decoder, events);
+        let is_counted =
+            folded.rows.is_empty() && generation.position().map_err(rows_failed)? >= folded.position;
+        if !is_counted {
+            let batch = Batch { rows: folded.rows, position: folded.position, ..Batch::default() };
+            match generation.commit(batch) {
+                // Another process was faster: what it has counted is passed over the next time.
+                Err(RowError::Overtaken) if tries < OVERTAKEN => {
+                    tries += 1;
+                    continue;
+                }
+                stored => stored.map_err(rows_failed)?,
+            }
+        }
+        return match folded.fault {
+            None => Ok(()),
+            Some(fault) => Err(BatchError { handled: folded.counted, error: failed(fault) }),
+        };
     }
 }
 

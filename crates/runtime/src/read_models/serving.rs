@@ -81,7 +81,8 @@ impl<P: Projection> Serving<P> {
         let generation = Arc::new(self.home.find::<P>().await?);
         let target = self.home.store.head().await.map_err(RowError::unavailable)?;
         let ready = on_generation(&generation, Generation::is_ready).await?;
-        if ready {
+        // What others are building beside it is theirs to remove.
+        if ready && !self.home.place.is_shared() {
             self.home.tidy::<P>(generation.number()).await?;
         }
         self.home.forget_late::<P>(&generation).await?;

@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use engine_store::rows::{Listing, RowBatch, RowError, RowKey, RowStore, RowView, RowsState, StoredRow};
 use engine_types::Position;
@@ -17,11 +20,22 @@ pub(super) struct StoredRows<R> {
     store: Arc<dyn RowStore>,
     /// What is known beside the rows; unknown after a failure.
     known: Mutex<Option<RowsState>>,
+    /// The newest position that was ever seen. Rows that are shared and stand before it were begun anew by others.
+    newest: Mutex<Option<Position>>,
+    /// Another process was faster the last time, and may be again.
+    was_overtaken: AtomicBool,
 }
 
 impl<R: Row> StoredRows<R> {
     pub(super) fn new(number: u64, rank: fn(&R) -> i64, store: Arc<dyn RowStore>) -> Self {
-        StoredRows { number, rank, store, known: Mutex::new(None) }
+        StoredRows {
+            number,
+            rank,
+            store,
+            known: Mutex::new(None),
+            newest: Mutex::new(None),
+            was_overtaken: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -58,16 +72,50 @@ impl<R: Row> StoredRows<R> {
             batch.rows.push((key, row));
         }
         let mut known = self.known.lock();
-        let before = match known.take() {
-            Some(state) => state,
-            None => self.store.state()?,
-        };
-        batch.before = before.position;
-        batch.position = position.max(before.position);
-        // Where this fails, nothing is known any more, and it is looked up again.
-        self.store.commit(&batch)?;
-        *known = Some(after(before, batch));
-        Ok(())
+        loop {
+            let before = match known.take() {
+                Some(state) => state,
+                None => self.look()?,
+            };
+            batch.before = before.position;
+            batch.position = position.max(before.position);
+            // Where this fails, nothing is known any more, and it is looked up again.
+            match self.store.commit(&batch) {
+                Ok(()) => {
+                    *self.newest.lock() = batch.position;
+                    *known = Some(after(before, batch));
+                    return Ok(());
+                }
+                Err(RowError::Overtaken) => {
+                    self.was_overtaken.store(true, Ordering::Relaxed);
+                    // What was folded on top of other rows is to be folded again.
+                    if !(batch.rows.is_empty() && batch.late.is_empty()) {
+                        return Err(RowError::Overtaken);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Forgets what is known where another process may have moved the rows on.
+    pub(super) fn refresh(&self) {
+        if self.was_overtaken.swap(false, Ordering::Relaxed) {
+            *self.known.lock() = None;
+        }
+    }
+
+    /// Looks what there is beside the rows.
+    fn look(&self) -> Result<RowsState, RowError> {
+        let state = self.store.state()?;
+        let mut newest = self.newest.lock();
+        if state.position < *newest {
+            return Err(RowError::damaged(
+                "it was begun anew by another process: start this one again, so that it goes on from there",
+            ));
+        }
+        *newest = state.position;
+        Ok(state)
     }
 
     pub(super) fn view(&self, look: &mut dyn FnMut(&dyn Rows<R>)) -> Result<(), RowError> {
@@ -83,7 +131,7 @@ impl<R: Row> StoredRows<R> {
         let mut known = self.known.lock();
         let state = match known.take() {
             Some(state) => state,
-            None => self.store.state()?,
+            None => self.look()?,
         };
         let seen = look(&state);
         *known = Some(state);
