@@ -52,6 +52,6 @@ mod writer;
 pub use backup::{restore, restore_on};
 pub use closing::ClosedUnmarked;
 pub use error::OpenError;
-pub use options::LogOptions;
+pub use options::{Compression, LogOptions};
 pub use store::LogStore;
 pub use verify::{verify, verify_on};

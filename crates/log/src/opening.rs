@@ -18,7 +18,7 @@ use crate::{
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{SEGMENT_HEADER, Segment, SegmentHeader, name::SegmentName},
+    segment::{SEGMENT_HEADER, Segment, SegmentHeader, blocks::BlockCache, name::SegmentName},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
@@ -58,7 +58,8 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     }
     let segments = open_segments(&*disk, &found.segments, Mode::Write, store)?;
     let files = OpenFiles::new(disk.clone(), options.open_files);
-    let pages = Arc::new(PageCache::new(options.cache_bytes, files));
+    let blocks = Arc::new(BlockCache::new(options.cached_blocks));
+    let pages = Arc::new(PageCache::new(options.cache_bytes, files, blocks));
     let parts = parts::open(&disk, segments, &ending, &pages)?;
     for name in &found.superseded {
         disk.remove(name).map_err(at)?;

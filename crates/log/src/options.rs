@@ -33,6 +33,11 @@ pub struct LogOptions {
     pub cache_bytes: usize,
     /// So many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
     pub open_files: usize,
+    /// How a scavenge compresses the segments that it writes anew: not at all. With this set, it writes all finished
+    /// segments anew that are not compressed yet. Compressed segments are read whatever is set here.
+    pub compression: Option<Compression>,
+    /// So many blocks of compressed segments are held in memory: 1,024.
+    pub cached_blocks: usize,
     /// Of so many streams it is held in memory where their newest events are: 100,000.
     pub cached_streams: usize,
     /// Whether the index of a full segment is written by a thread of its own, so that the writer need not
@@ -44,6 +49,21 @@ pub struct LogOptions {
     pub page_scan: u64,
     /// Tells when events were accepted, and which are too old to be read.
     pub clock: Arc<dyn Clock>,
+}
+
+/// How segments are compressed: with zstd, block by block, so that one event is read by reading one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compression {
+    /// The level of zstd: 3. Higher ones take longer to write, and not to read.
+    pub level: i32,
+    /// The bytes of a block before compression: 32 KiB. Held between 4 KiB and 1 MiB.
+    pub block_bytes: usize,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Compression { level: 3, block_bytes: 32 << 10 }
+    }
 }
 
 impl Default for LogOptions {
@@ -59,6 +79,8 @@ impl Default for LogOptions {
             remembered_ids: 1_000_000,
             cache_bytes: 64 << 20,
             open_files: 512,
+            compression: None,
+            cached_blocks: 1_024,
             cached_streams: 100_000,
             index_in_background: true,
             page_bytes: 32 << 20,
@@ -92,6 +114,9 @@ impl LogOptions {
         self.queue_bytes = self.queue_bytes.clamp(80 << 20, 1 << 40);
         self.page_bytes = self.page_bytes.max(1);
         self.page_scan = self.page_scan.max(1);
+        if let Some(compression) = &mut self.compression {
+            compression.block_bytes = compression.block_bytes.clamp(4 << 10, 1 << 20);
+        }
         self
     }
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use engine_store::{MaintenanceError, Progress, Reclaimable, ScavengeReport};
 
 use crate::{
+    options::LogOptions,
+    segment::Segment,
     shared::Shared,
     view::View,
     work::{Told, at_work},
@@ -32,7 +34,8 @@ pub(crate) async fn finds_anything(
         told.total = 2 * total(&view);
         for (segment, end) in view.segments() {
             let weighed = Survey { view: &view, rules: &mut rules }.weigh(&segment, end, told)?;
-            if weighed.reclaimable != Reclaimable::default() {
+            let waits = end > segment.begin() && is_to_be_compressed(&segment, &shared.options);
+            if weighed.reclaimable != Reclaimable::default() || waits {
                 return Ok(true);
             }
         }
@@ -78,7 +81,8 @@ pub(crate) async fn scavenge(
             // What was written anew meanwhile counts: a removal of a document goes when the document is gone.
             let now = shared.view().finished();
             let weighed = Survey { view: &now, rules: &mut rules }.weigh(&segment, end, told)?;
-            if weighed.reclaimable == Reclaimable::default() {
+            let nothing_goes = weighed.reclaimable == Reclaimable::default();
+            if nothing_goes && !is_to_be_compressed(&segment, &shared.options) {
                 continue;
             }
             let (rules, old, left) = (&rules, &segment, weighed.length);
@@ -92,6 +96,11 @@ pub(crate) async fn scavenge(
         Ok(report)
     })
     .await
+}
+
+/// Whether a segment is not compressed yet, and is to be.
+fn is_to_be_compressed(segment: &Segment, options: &LogOptions) -> bool {
+    options.compression.is_some() && !segment.rewritten.is_some_and(|rewritten| rewritten.is_compressed())
 }
 
 pub(crate) fn total(view: &View) -> u64 {

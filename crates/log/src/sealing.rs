@@ -67,7 +67,7 @@ fn seal(shared: &Shared, segment: u64) {
     let part = view.parts.iter().find(|part| part.segment.header.number == segment);
     let Some(segment) = part.map(|part| part.segment.clone()) else { return };
     // Where it cannot be opened again, the file stays open.
-    let segment = segment.to_be_read(&shared.pages.files).map_or(segment, Arc::new);
+    let segment = segment.to_be_read(&shared.pages).map_or(segment, Arc::new);
     if let Some(index) = write(&shared.disk, &segment, &bytes, &shared.pages) {
         shared.exchange_parts(Part::of(segment, Index::File(Box::new(index))));
     }

@@ -1,5 +1,6 @@
 //! Segments: the files that hold the frames, one after the other in the order in which they were written.
 
+pub(crate) mod blocks;
 pub(crate) mod name;
 pub(crate) mod rewritten;
 
@@ -13,11 +14,13 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    disk::{self, Disk, File, Mode, UNFINISHED, shared_files::OpenFiles},
+    disk::{self, Disk, File, Mode, UNFINISHED},
     error::{OpenError, Trouble},
     frame::{Fault, HEADER, Head},
+    index::page::PageCache,
     units::{index, le},
 };
+use blocks::Blocks;
 use name::SegmentName;
 use rewritten::Rewritten;
 
@@ -128,6 +131,8 @@ pub(crate) struct Segment {
     /// For messages.
     pub path: PathBuf,
     pub file: Arc<dyn File>,
+    /// Where the frames stand, if they are compressed.
+    blocks: Option<Blocks>,
     /// Where its files are removed when nobody reads them any more.
     superseded: OnceLock<Arc<dyn Disk>>,
 }
@@ -185,7 +190,19 @@ impl Segment {
                 .map_err(|fault| Trouble::damage(&path, 64, fault))?;
             Some(rewritten)
         };
-        Ok(Segment::with(header, rewritten, path, file))
+        let mut segment = Segment::with(header, rewritten, path, file);
+        segment.find_blocks()?;
+        Ok(segment)
+    }
+
+    /// Looks where the frames stand, if they are compressed.
+    pub(crate) fn find_blocks(&mut self) -> Result<(), Trouble> {
+        if let Some(rewritten) = self.rewritten.filter(Rewritten::is_compressed) {
+            let name = (self.header.number, self.header.generation);
+            let blocks = Blocks::open(&*self.file, &self.path, rewritten.layout, rewritten.length, name)?;
+            self.blocks = Some(blocks);
+        }
+        Ok(())
     }
 
     pub(crate) fn with(
@@ -194,7 +211,8 @@ impl Segment {
         path: PathBuf,
         file: Arc<dyn File>,
     ) -> Self {
-        Segment { header, rewritten, salt: header.salt(), path, file, superseded: OnceLock::new() }
+        let (salt, superseded) = (header.salt(), OnceLock::new());
+        Segment { header, rewritten, salt, path, file, blocks: None, superseded }
     }
 
     /// The offset of the first frame.
@@ -224,9 +242,11 @@ impl Segment {
     }
 
     /// The same, read by its name from now on: its file need not stay open.
-    pub(crate) fn to_be_read(&self, files: &Arc<OpenFiles>) -> Result<Self, Trouble> {
-        let file = files.open(self.name().log()).map_err(|error| Trouble::io(&self.path, error))?;
-        Ok(Segment::with(self.header, self.rewritten, self.path.clone(), file))
+    pub(crate) fn to_be_read(&self, pages: &PageCache) -> Result<Self, Trouble> {
+        let file = pages.files.open(self.name().log()).map_err(|error| Trouble::io(&self.path, error))?;
+        let mut segment = Segment::with(self.header, self.rewritten, self.path.clone(), file);
+        segment.blocks = self.blocks.clone().map(|blocks| blocks.cached(&pages.blocks));
+        Ok(segment)
     }
 
     /// Lets its files be removed when nobody reads them any more: another segment stands in its place.
@@ -237,6 +257,9 @@ impl Segment {
 
     /// Reads `from..to`, or less where the file ends before.
     pub(crate) fn read(&self, from: u64, to: u64) -> Result<Bytes, Trouble> {
+        if let Some(blocks) = &self.blocks {
+            return blocks.read(&*self.file, &self.path, from, to);
+        }
         let mut bytes = vec![0; index(to.saturating_sub(from))];
         let count =
             disk::read_full(&*self.file, &mut bytes, from).map_err(|error| Trouble::io(&self.path, error))?;

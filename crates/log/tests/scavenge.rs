@@ -7,10 +7,10 @@
 
 mod kit;
 
-use std::{collections::BTreeMap, io::ErrorKind};
+use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 
 use engine_log::{
-    LogOptions, LogStore, OpenError,
+    Compression, LogOptions, LogStore, OpenError,
     disk::sim::{Failure, Loss, Plan, Replay, SimDisk},
     verify_on,
 };
@@ -202,12 +202,25 @@ fn a_full_disk_is_told_with_the_room_that_is_needed() {
 
 #[test]
 fn a_flipped_bit_in_a_scavenged_store_is_found_and_never_returned_as_data() {
+    flip_bits(None);
+}
+
+#[test]
+fn a_flipped_bit_in_a_compressed_store_is_found_and_never_returned_as_data() {
+    flip_bits(Some(Compression { block_bytes: 4 << 10, ..Compression::default() }));
+}
+
+fn flip_bits(compression: Option<Compression>) {
     let wanted = undisturbed(2);
     let disk = SimDisk::holding(wanted.files.clone());
-    let store = open(&disk).unwrap();
+    let mut options = kit::options();
+    options.compression = compression;
+    let store = LogStore::open_on(Arc::new(disk.clone()), options).unwrap();
     scavenge(&store).unwrap();
+    assert_eq!(wait(kit::seen(&store)), wanted.after);
     wait(store.close()).unwrap();
     drop(store);
+    assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
     let files = disk.files();
     let names: Vec<_> = files.keys().filter(|name| name.contains("-g1.")).cloned().collect();
     assert!(names.len() > 2, "{names:?}");
@@ -233,6 +246,39 @@ fn a_flipped_bit_in_a_scavenged_store_is_found_and_never_returned_as_data() {
             Err(ReadError::Corrupt(_)) => {}
             Err(error) => panic!("{place}: {error}"),
         }
+    }
+}
+
+#[test]
+fn a_compressed_store_reads_as_before_takes_less_room_and_is_scavenged_again() {
+    for seed in 0..3 {
+        let wanted = undisturbed(seed);
+        let disk = SimDisk::holding(wanted.files.clone());
+        let mut options = kit::options();
+        options.compression = Some(Compression { block_bytes: 4 << 10, ..Compression::default() });
+        options.cached_blocks = 2;
+        let open = || LogStore::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
+        let store = open();
+        scavenge(&store).unwrap();
+        let (seen, streams) = (wait(kit::seen(&store)), read_streams(&store));
+        assert_eq!((seen, streams), (wanted.after, wanted.streams), "seed {seed}");
+        let stats = wait(store.stats(&|_| {})).unwrap();
+        assert!(stats.segment_bytes * 2 < stats.frame_bytes, "seed {seed}: {stats:?}");
+        assert_eq!(scavenge(&store).unwrap().rewritten, 0, "seed {seed}");
+        let limit = StreamMetadata { max_count: Some(1), ..StreamMetadata::default() };
+        let name = stream("account-5");
+        wait(store.set_stream_metadata(&name, ExpectedRevision::Any, limit)).unwrap();
+        assert!(scavenge(&store).unwrap().events > 0, "seed {seed}");
+        let seen = wait(kit::seen(&store));
+        wait(store.close()).unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(wait(kit::seen(&store)), seen, "seed {seed}");
+        let backwards = wait(store.read_all(ReadAll::backwards().limit(1_000))).unwrap().events;
+        assert!(backwards.iter().rev().eq(&seen.events), "seed {seed}");
+        wait(store.close()).unwrap();
+        drop(store);
+        assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, [], "seed {seed}");
     }
 }
 

@@ -18,6 +18,7 @@ use quick_cache::{
 use crate::{
     disk::{self, File, shared_files::OpenFiles},
     error::Trouble,
+    segment::blocks::BlockCache,
     units::{index, le},
 };
 
@@ -81,6 +82,8 @@ impl Pages {
 pub(crate) struct PageCache {
     /// The files of finished segments and their indexes.
     pub files: Arc<OpenFiles>,
+    /// Blocks of compressed segments.
+    pub blocks: Arc<BlockCache>,
     pages: Cache<(u64, u64), Bytes, UnitWeighter, RandomState>,
     numbers: AtomicU64,
     /// How many bytes of filters may be held in memory beside the pages.
@@ -94,11 +97,12 @@ impl PageCache {
         (self.pages.len() * PAGE) as u64 + self.bytes.saturating_sub(self.room.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn new(bytes: usize, files: Arc<OpenFiles>) -> Self {
+    pub(crate) fn new(bytes: usize, files: Arc<OpenFiles>, blocks: Arc<BlockCache>) -> Self {
         let count = (bytes / PAGE).max(16);
         let random = RandomState::default();
         PageCache {
             files,
+            blocks,
             bytes: bytes as u64,
             pages: Cache::with(count, count as u64, UnitWeighter, random, DefaultLifecycle::default()),
             numbers: AtomicU64::new(0),

@@ -38,7 +38,7 @@ pub(super) fn open(
         if segments.is_empty() {
             opening.add_last(&Arc::new(segment), ending)?;
         } else {
-            opening.add_finished(&Arc::new(segment.to_be_read(&pages.files)?))?;
+            opening.add_finished(&Arc::new(segment.to_be_read(pages)?))?;
         }
     }
     let last = opening.parts.last().expect("there is at least one segment");

@@ -9,13 +9,14 @@ use super::{
     survey,
 };
 use crate::{
-    disk::{self, Mode, UNFINISHED},
+    disk::{self, File, Mode, UNFINISHED},
     error::Trouble,
     frame::{BINARY, Content, Head, Kind, LAST, TOMBSTONE},
     index::{Index, build, file::FileIndex, memory::MemoryIndex},
     scan,
     segment::{
         Segment, SegmentHeader,
+        blocks::{BlockWriter, Layout},
         name::SegmentName,
         rewritten::{BEGIN, Rewritten},
     },
@@ -86,21 +87,31 @@ impl Rewriting<'_> {
         let name = SegmentName::of(&header);
         let file = disk.open(&format!("{}{UNFINISHED}", name.log()), Mode::Create)?;
         let length = BEGIN + self.left;
-        file.allocate(0, length)?;
-        let rewritten = Rewritten {
+        let compression = self.shared.options.compression.as_ref();
+        let mut out = compression.map_or(Out::Plain, |it| Out::Compressed(BlockWriter::new(it)));
+        if compression.is_none() {
+            file.allocate(0, length)?;
+        }
+        let mut rewritten = Rewritten {
             next_position: self.next_position(),
             original_length: self.old.original_len()?,
             length,
+            layout: Layout::default(),
             created: self.shared.options.clock.now().as_micros(),
         };
         let segment = Segment::with(header, Some(rewritten), disk.place().join(name.log()), file.clone());
         let mut index = MemoryIndex::of(&segment);
-        self.copy(&segment, &mut index, told)?;
+        self.copy(&segment, &mut index, &mut out, told)?;
+        if let Out::Compressed(blocks) = out {
+            rewritten.layout = blocks.finish(&*file)?;
+        }
         let mut headers = header.encode().to_vec();
         headers.extend_from_slice(&rewritten.encode(segment.salt));
         disk::write_full(&*file, &headers, 0)?;
         file.sync()?;
         disk::write_whole(&**disk, &name.idx(), &build::encode(&segment, &index))?;
+        let mut segment = Segment::with(header, Some(rewritten), segment.path.clone(), file);
+        segment.find_blocks()?;
         segment.take_name(&**disk)?;
         self.switch(segment, index);
         Ok(())
@@ -114,7 +125,13 @@ impl Rewriting<'_> {
     }
 
     /// Copies the frames that are left.
-    fn copy(&self, segment: &Segment, index: &mut MemoryIndex, told: &Told) -> Result<(), Failure> {
+    fn copy(
+        &self,
+        segment: &Segment,
+        index: &mut MemoryIndex,
+        to: &mut Out,
+        told: &Told,
+    ) -> Result<(), Failure> {
         let mut out = Vec::with_capacity(CHUNK);
         let mut begin = BEGIN;
         let scanned = scan::each_frame(self.old, self.old.begin(), self.end, |offset, head, frame| {
@@ -130,7 +147,7 @@ impl Rewriting<'_> {
             }
             if out.len() >= CHUNK {
                 told.check_open().map_err(Failure::GivenUp)?;
-                disk::write_full(&*segment.file, &out, begin)?;
+                to.write(&*segment.file, &out, begin)?;
                 begin += out.len() as u64;
                 out.clear();
             }
@@ -139,7 +156,7 @@ impl Rewriting<'_> {
         if let Some(fault) = scanned.fault {
             return Err(self.old.damage(scanned.end, &fault).into());
         }
-        disk::write_full(&*segment.file, &out, begin)?;
+        to.write(&*segment.file, &out, begin)?;
         let end = begin + out.len() as u64;
         if end != segment.len()? {
             return Err(Trouble::damage(&self.old.path, 0, "the segment reads differently each time").into());
@@ -151,13 +168,28 @@ impl Rewriting<'_> {
     /// From here on everybody reads the new segment, but for those who are at it.
     fn switch(&self, segment: Segment, index: MemoryIndex) {
         // Where it cannot be opened again, the file stays open.
-        let segment = Arc::new(segment.to_be_read(&self.shared.pages.files).unwrap_or(segment));
+        let segment = Arc::new(segment.to_be_read(&self.shared.pages).unwrap_or(segment));
         let index = match FileIndex::open(&self.shared.disk, &segment, &self.shared.pages) {
             Ok(Some(file)) => Index::File(Box::new(file)),
             Ok(None) | Err(_) => Index::memory(index),
         };
         self.shared.exchange_parts(Part::of(segment, index));
         self.old.supersede(&self.shared.disk);
+    }
+}
+
+/// How frames are written.
+enum Out {
+    Plain,
+    Compressed(BlockWriter),
+}
+
+impl Out {
+    fn write(&mut self, file: &dyn File, frames: &[u8], offset: u64) -> io::Result<()> {
+        match self {
+            Out::Plain => disk::write_full(file, frames, offset),
+            Out::Compressed(blocks) => blocks.write(file, frames),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The second header, of a segment that was written anew: what stood there before, and how it stands there now.
 
+use super::blocks::Layout;
 use crate::units::le;
 
 /// The offset of the first frame in a segment that was written anew.
@@ -14,6 +15,8 @@ pub(crate) struct Rewritten {
     pub original_length: u64,
     /// The offset behind the last frame.
     pub length: u64,
+    /// How the frames are compressed, if they are.
+    pub layout: Layout,
     /// When it was written anew, in microseconds since 1970.
     pub created: i64,
 }
@@ -24,6 +27,9 @@ impl Rewritten {
         bytes[..8].copy_from_slice(&self.next_position.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.original_length.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.length.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.layout.table.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.layout.blocks.to_le_bytes());
+        bytes[36..40].copy_from_slice(&self.layout.block_bytes.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.created.to_le_bytes());
         let checksum = crc32c::crc32c_append(salt, &bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
@@ -41,13 +47,23 @@ impl Rewritten {
             next_position: le!(u64, bytes, 0),
             original_length: le!(u64, bytes, 8),
             length: le!(u64, bytes, 16),
+            layout: Layout {
+                table: le!(u64, bytes, 24),
+                blocks: le!(u32, bytes, 32),
+                block_bytes: le!(u32, bytes, 36),
+            },
             created: le!(i64, bytes, 40),
         })
     }
 
     /// The length of the file.
     pub(crate) const fn file_len(&self) -> u64 {
-        self.length
+        if self.is_compressed() { self.layout.file_len() } else { self.length }
+    }
+
+    /// Whether the frames stand in compressed blocks.
+    pub(crate) const fn is_compressed(&self) -> bool {
+        self.layout.table > 0
     }
 
     /// Checks the length of the file.

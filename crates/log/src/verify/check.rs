@@ -114,6 +114,18 @@ impl<'a> Check<'a> {
 
     /// Checks the frames of a segment, and that its index is what they make.
     pub(super) fn segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
+        match self.whole_segment(disk, segment, end) {
+            // A block that cannot be read hides the frames behind it.
+            Err(Trouble::Damage { file, offset, fault }) => {
+                self.fault(&file, offset, &fault);
+                self.next_position = None;
+                Ok(())
+            }
+            checked => checked,
+        }
+    }
+
+    fn whole_segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
         self.report.segments += 1;
         let faults = self.report.faults.len();
         self.scavenged |= segment.rewritten.is_some();
