@@ -202,7 +202,7 @@ pub(crate) struct Show {
     /// The instance, such as `jsdf`
     pub(crate) id: String,
     /// Show the state as it was after the event of this revision
-    #[arg(long, value_name = "REVISION", allow_negative_numbers = true)]
+    #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::place)]
     pub(crate) at: Option<u64>,
 }
 
@@ -212,7 +212,7 @@ pub(crate) struct Read {
     /// The stream, such as `account-jsdf`, or `$all`
     pub(crate) stream: String,
     /// Begin at this revision, or at this position of `$all`
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = value::place)]
     pub(crate) from: Option<u64>,
     /// Newest first
     #[arg(long, conflicts_with = "follow")]

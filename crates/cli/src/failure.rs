@@ -114,7 +114,8 @@ impl From<HandlersError> for Failure {
             HandlersError::Refused(_) => "refused",
             _ => "not_yet_handled",
         };
-        Failure::new(kind, error.to_string())
+        let failure = Failure::new(kind, error.to_string());
+        if kind == "unknown_handler" { failure.advising("`handlers` lists them") } else { failure }
     }
 }
 
@@ -125,7 +126,8 @@ impl From<ProjectionsError> for Failure {
             ProjectionsError::Refused(_) | ProjectionsError::Cancelled(_) => "refused",
             _ => "unavailable",
         };
-        Failure::new(kind, error.to_string())
+        let failure = Failure::new(kind, error.to_string());
+        if kind == "unknown_projection" { failure.advising("`projections` lists them") } else { failure }
     }
 }
 

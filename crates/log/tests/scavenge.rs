@@ -90,7 +90,7 @@ fn undisturbed(seed: u64) -> Undisturbed {
     let (before, streams) = (wait(kit::seen(&store)), read_streams(&store));
     let begin = disk.operations();
     let report = scavenge(&store).unwrap();
-    assert!(report.events > 20 && report.documents > 2 && report.rewritten > 1, "seed {seed}: {report:?}");
+    assert!(report.events > 20 && report.rewritten > 1, "seed {seed}: {report:?}");
     let operations = disk.operations() - begin;
     let after = wait(kit::seen(&store));
     assert_eq!(read_streams(&store), streams);

@@ -80,19 +80,40 @@ fn what_cannot_be_asked_or_told_has_its_kind_and_its_exit_code() {
         (&["query", "statement"], 2, "invalid", "field `account`: is missing"),
         (&["query", "statement", "a", "1", "2", "3"], 2, "usage", "one value too many"),
         (&["query", "balances", "many"], 2, "invalid", "field `limit`"),
+        (&["query", "statement", "acount=jsdf"], 2, "invalid", "field `acount`"),
+        (&["query", "statement", "account=jsdf", "bogus=1"], 2, "invalid", "field `bogus`"),
         (&["query", "statement", "nobody"], 1, "not_found", "there is no account `nobody`"),
         (&["handlers", "pause", "balance"], 2, "unknown_handler", "did you mean `balances`?"),
         (&["handlers", "retry", "balances", "x"], 1, "refused", "no sequence of key `x` is parked"),
+        (&["handlers", "parked", "balances", "x"], 1, "refused", "no sequence of key `x` is parked"),
         (&["handlers", "reset", "balances"], 1, "refused", "`projections rebuild balances`"),
+        (&["handlers", "reset", "balances", "--preview"], 1, "refused", "`projections rebuild balances`"),
+        (
+            &["handlers", "reset", "transfers", "--to", "99", "--preview"],
+            1,
+            "refused",
+            "nothing at position 99",
+        ),
+        (&["handlers", "reset", "transfers", "--to", "-1"], 2, "usage", "`-1` is not a whole number"),
+        (&["handlers", "bogus"], 2, "usage", "'bogus'"),
         (&["projections", "rebuild", "statements"], 2, "unknown_projection", "did you mean `statement`?"),
     ] {
         let (exit, answer) = engine.answer(line);
         assert_eq!((exit, &answer["error"]["kind"]), (Some(code), &json!(kind)), "{line:?}: {answer}");
         assert!(answer["error"]["message"].as_str().unwrap().contains(part), "{line:?}: {answer}");
     }
-    for line in [&["query", "balances"][..], &["handlers"], &["projections"]] {
-        let (exit, answer) = Engine::new().answer(line);
-        assert_eq!((exit, &answer["error"]["kind"]), (Some(1), &json!("not_found")), "{line:?}");
+    let nowhere = Engine::new();
+    for (line, code, kind) in [
+        (&["query", "balances"][..], 1, "not_found"),
+        (&["query", "balance"], 2, "unknown_query"),
+        (&["handlers"], 1, "not_found"),
+        (&["handlers", "pause", "balances"], 1, "not_found"),
+        (&["projections"], 1, "not_found"),
+        (&["projections", "rebuild", "balances"], 1, "not_found"),
+    ] {
+        let (exit, answer) = nowhere.answer(line);
+        assert_eq!((exit, &answer["error"]["kind"]), (Some(code), &json!(kind)), "{line:?}: {answer}");
+        assert!(!nowhere.folder().join("engine-data").exists(), "{line:?} has made a store");
     }
 }
 
@@ -126,7 +147,7 @@ fn handlers_are_listed_paused_and_resumed_over_restarts() {
     assert_eq!(engine.answer(&["handlers", "resume", "balances"]).0, Some(0));
     let (_, fresh) = engine.answer(&["query", "balances"]);
     assert_eq!(fresh["answer"][1]["balance"], 24);
-    let (code, preview) = engine.answer(&["handlers", "reset", "balances", "--to", "2", "--preview"]);
+    let (code, preview) = engine.answer(&["handlers", "reset", "transfers", "--to", "2", "--preview"]);
     assert_eq!(
         (code, &preview["events"], &preview["preview"]),
         (Some(0), &json!(3), &json!(true)),

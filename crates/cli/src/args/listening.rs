@@ -70,7 +70,7 @@ pub(crate) struct Reset {
     /// The handler's name
     pub(crate) name: String,
     /// The last position that counts as handled [default: none, so that everything is handled again]
-    #[arg(long, value_name = "POSITION", allow_negative_numbers = true)]
+    #[arg(long, value_name = "POSITION", allow_negative_numbers = true, value_parser = value::place)]
     pub(crate) to: Option<u64>,
     /// Only say what it would lead to
     #[arg(long)]

@@ -10,7 +10,10 @@ pub(crate) fn fault(error: &clap::Error) -> Failure {
     let fault: Vec<_> = fault.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let failure = Failure::usage(fault.join(" "));
     let advice = rest.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more"));
-    let advice: Vec<_> = advice.map(|line| format!("  {line}")).collect();
+    let mut advice: Vec<_> = advice.map(|line| format!("  {line}")).collect();
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        advice.push("  `--help` lists the commands".to_owned());
+    }
     if advice.is_empty() { failure } else { failure.advising(format!("\n{}", advice.join("\n"))) }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use engine::{Body, ExpectedRevision, command::Field};
+use engine::{
+    Body, ExpectedRevision,
+    command::{Field, nearest},
+};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -34,6 +37,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(fault)
 }
 
+/// A place in a stream, or among all events.
+pub(super) fn place(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number from 0 to {}", u64::MAX))
+}
+
 /// The body of a command: `field=value` words, or one JSON object.
 pub(crate) fn body(words: &[String]) -> Result<Body, Failure> {
     if let Some(first) = words.first()
@@ -52,8 +60,14 @@ pub(crate) fn query_body(name: &str, fields: &[Field], words: &[String]) -> Resu
     if words.first().is_some_and(|first| first.trim_start().starts_with(['{', '['])) {
         return body(words);
     }
+    let is_field = |name: &str| fields.iter().any(|known| known.name == name);
+    let names_some = words.iter().filter_map(|word| word.split_once('=')).any(|(name, _)| is_field(name));
+    // A value may hold `=`. But beside fields that are named, or where one nearly is, a wrong name is likelier.
     let is_named = |word: &str| {
-        word.split_once('=').is_some_and(|(field, _)| fields.iter().any(|known| known.name == field))
+        let Some((name, _)) = word.split_once('=').filter(|(name, _)| is_identifier(name)) else {
+            return false;
+        };
+        is_field(name) || names_some || nearest(name, fields.iter().map(|known| known.name)).is_some()
     };
     let (named, alone): (Vec<_>, Vec<_>) = words.iter().partition(|word| is_named(word));
     let mut texts = named.into_iter().map(|word| field_and_text(word)).collect::<Result<Vec<_>, _>>()?;
@@ -66,6 +80,10 @@ pub(crate) fn query_body(name: &str, fields: &[Field], words: &[String]) -> Resu
     }
     texts.extend(open.iter().zip(alone).map(|(field, text)| (field.name.to_owned(), text.clone())));
     Ok(Body::Texts(texts))
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 fn json_body(json: &str) -> Result<Body, Failure> {
@@ -159,6 +177,8 @@ mod tests {
         assert_eq!(read("jsdf 3").unwrap(), ["account:jsdf", "after:3"]);
         assert_eq!(read("limit=5 jsdf").unwrap(), ["limit:5", "account:jsdf"]);
         assert_eq!(read("x=y").unwrap(), ["account:x=y"], "no field has this name");
+        assert_eq!(read("acount=y").unwrap(), ["acount:y"], "a field nearly has: it is told as unknown");
+        assert_eq!(read("account=x bogus=1").unwrap(), ["account:x", "bogus:1"], "fields are named");
         let fault = read("a 1 2 3").unwrap_err();
         assert_eq!(fault.message, "`3` is one value too many: statement takes account, after, limit");
     }

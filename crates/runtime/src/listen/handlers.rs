@@ -25,6 +25,7 @@ use super::{
     runner::{Control, Outside},
     status::Status,
 };
+pub(super) use error::nothing_at;
 pub use error::{HandlersError, NotHandled};
 pub use report::{HandlerReport, ResetPreview};
 
@@ -164,6 +165,7 @@ impl Handlers {
     /// # Errors
     /// An unknown name, a position that no event has yet, and what keeps the handler from being reset.
     pub async fn reset(&self, name: &str, after: Option<Position>) -> Result<(), HandlersError> {
+        self.check_resettable(name)?;
         self.control(name, |done| Control::Reset(after, done)).await
     }
 
@@ -276,6 +278,11 @@ impl Handlers {
         let sender = self.find(name)?.controls.lock().clone();
         let ended = || HandlersError::Refused("the handlers have been stopped".to_owned());
         sender.ok_or_else(ended)?.send(control).await.map_err(|_| ended())
+    }
+
+    /// Refuses to reset what cannot be reset at all.
+    fn check_resettable(&self, name: &str) -> Result<(), HandlersError> {
+        self.find(name)?.registered.cannot_be_reset().map_or(Ok(()), |why| Err(HandlersError::Refused(why)))
     }
 
     fn find(&self, name: &str) -> Result<&Running, HandlersError> {

@@ -67,6 +67,11 @@ pub(crate) trait Listener: Send + Sync + 'static {
 
     async fn before_reset(&self) -> Result<(), HandlerError>;
 
+    /// Why it cannot be reset at all, and what to do instead.
+    fn cannot_be_reset(&self) -> Option<String> {
+        None
+    }
+
     /// Whether it keeps its checkpoint with its own data, which belong to this process alone. The runner then
     /// keeps none. It has one partition, and hears every event behind its checkpoint once, but for late ones.
     fn keeps_own(&self) -> bool {

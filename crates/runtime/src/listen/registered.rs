@@ -27,6 +27,8 @@ pub(crate) trait Registered: Send + Sync {
     fn keeps_own(&self) -> bool;
     /// The name under which its parked sequences are recorded.
     fn records(&self) -> String;
+    /// Why it cannot be reset at all, and what to do instead.
+    fn cannot_be_reset(&self) -> Option<String>;
     /// Makes the task that runs it.
     fn runner(self: Arc<Self>, site: Site) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
@@ -83,6 +85,10 @@ impl<L: Listener> Registered for Registration<L> {
 
     fn records(&self) -> String {
         self.listener.records()
+    }
+
+    fn cannot_be_reset(&self) -> Option<String> {
+        self.listener.cannot_be_reset()
     }
 
     fn runner(self: Arc<Self>, site: Site) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -67,8 +67,11 @@ impl<P: Projection> Listener for ProjectionListener<P> {
     }
 
     async fn before_reset(&self) -> Result<(), HandlerError> {
-        let advice = format!("`{0}` is a read model: build it anew with `projections rebuild {0}`", P::NAME);
-        Err(HandlerError::new(advice))
+        self.cannot_be_reset().map_or(Ok(()), |advice| Err(HandlerError::new(advice)))
+    }
+
+    fn cannot_be_reset(&self) -> Option<String> {
+        Some(format!("`{0}` is a read model: build it anew with `projections rebuild {0}`", P::NAME))
     }
 
     fn records(&self) -> String {

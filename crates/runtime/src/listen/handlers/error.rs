@@ -47,6 +47,11 @@ pub enum HandlersError {
     Store(#[from] ReadError),
 }
 
+/// Says that a handler cannot be reset to a place that is not there.
+pub(in crate::listen) fn nothing_at(position: Position) -> String {
+    format!("there is nothing at position {position} yet: the handler would skip events")
+}
+
 /// Why an event was not handled although somebody waited for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

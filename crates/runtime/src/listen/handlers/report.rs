@@ -4,7 +4,7 @@ use engine_store::{ReadAll, ReadError, Timestamp};
 use engine_types::Position;
 use serde::Serialize;
 
-use super::{Handlers, HandlersError, Running};
+use super::{Handlers, HandlersError, Running, nothing_at};
 use crate::listen::{HandlerState, records};
 
 /// How many events are counted at most to tell how far a handler is behind.
@@ -94,13 +94,18 @@ impl Handlers {
     /// What a reset would lead to.
     ///
     /// # Errors
-    /// An unknown name, and the failures of the store.
+    /// As [`Handlers::reset`], which would be refused too.
     pub async fn preview_reset(
         &self,
         name: &str,
         after: Option<Position>,
     ) -> Result<ResetPreview, HandlersError> {
+        self.check_resettable(name)?;
         let running = self.find(name)?;
+        let head = self.inner.store.head().await?;
+        if let Some(position) = after.filter(|after| head < Some(*after)) {
+            return Err(HandlersError::Refused(nothing_at(position)));
+        }
         let (events, _) = self.behind(running, after, u64::MAX).await?;
         let parked_keys = records::parked(&*self.inner.store, &running.registered.records()).await?.len();
         Ok(ResetPreview { events, parked_keys })

@@ -6,6 +6,7 @@ use engine_types::Position;
 
 use super::{Control, Runner, text};
 use crate::listen::{
+    handlers::nothing_at,
     listener::Listener,
     records::{self, Orders, Reset, checkpoints},
     status::HandlerState,
@@ -70,8 +71,7 @@ impl<L: Listener> Runner<L> {
             Err(error) => return (Err(text(error)), false),
         };
         if let Some(position) = after.filter(|after| head < Some(*after)) {
-            let fault = format!("there is nothing at position {position} yet: the handler would skip events");
-            return (Err(fault), false);
+            return (Err(nothing_at(position)), false);
         }
         if let Err(fault) = self.order(|orders| orders.reset = Some(Reset { after })).await {
             return (Err(fault), false);

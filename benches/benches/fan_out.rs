@@ -1,6 +1,7 @@
-//! What 1,000 live subscriptions cost those who append: the ratio of appends per second with and without them.
+//! What 1,000 live subscriptions cost those who append, in memory and in the log: the ratio of appends per second with
+//! and without them.
 //!
-//! `cargo bench -p engine-store --bench fan_out`. Nothing is asserted: the machine decides.
+//! `cargo bench -p engine-benches --bench fan_out`. Nothing is asserted: the machine decides.
 
 #![allow(missing_docs, clippy::cast_precision_loss)]
 
@@ -12,15 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_store::{
-    AppendRequest, EventStore, Filter, NewEvent, SubscribeFrom, SubscribeTo, memory::MemoryStore,
+use engine::{
+    EventStore, ExpectedRevision, StreamName,
+    store::{AppendRequest, Filter, NewEvent, SubscribeFrom, SubscribeTo},
 };
-use engine_types::{ExpectedRevision, StreamName};
 use uuid::Uuid;
 
 const WRITERS: usize = 16;
 const MEASURED: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 9;
+
+/// How fast callers append.
+#[derive(Clone, Copy)]
+enum Pace {
+    Each(Duration),
+    AsFastAsItGoes,
+}
 
 /// What was measured.
 struct Measured {
@@ -30,25 +38,28 @@ struct Measured {
 }
 
 /// Appends as fast as it goes, or at a pace, until told to stop.
-async fn write(store: MemoryStore, writer: usize, stop: Arc<AtomicBool>, pace: Option<Duration>) -> u64 {
+async fn write(store: Arc<dyn EventStore>, writer: usize, stop: Arc<AtomicBool>, pace: Pace) -> u64 {
     let stream = StreamName::new(format!("account-{writer}")).expect("a name");
     let data = "x".repeat(200);
     let mut appends = 0;
     while !stop.load(Ordering::Relaxed) {
         let event = NewEvent::json(Uuid::now_v7(), "Written", &data).expect("text is JSON");
         let request = AppendRequest::to(stream.clone(), ExpectedRevision::Any, vec![event]);
-        store.append(request).await.expect("the memory store writes");
+        store.append(request).await.expect("the store writes");
         appends += 1;
         match pace {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => tokio::task::yield_now().await,
+            Pace::Each(pause) => tokio::time::sleep(pause).await,
+            Pace::AsFastAsItGoes => tokio::task::yield_now().await,
         }
     }
     appends
 }
 
-async fn measure(subscribers: usize, filter: Filter, pace: Option<Duration>) -> Measured {
-    let store = MemoryStore::new();
+async fn measure(kind: &str, subscribers: usize, filter: Filter, pace: Pace) -> Measured {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url =
+        if kind == "memory" { "memory:".to_owned() } else { format!("file:{}", folder.path().display()) };
+    let store = engine::stores::open(&url).await.expect("a store");
     let (delivered, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let mut readers = Vec::new();
     for _ in 0..subscribers {
@@ -74,7 +85,9 @@ async fn measure(subscribers: usize, filter: Filter, pace: Option<Duration>) -> 
     let delivered = delivered.load(Ordering::Relaxed);
     for reader in readers {
         reader.abort();
+        let _ = reader.await;
     }
+    store.close().await.expect("it closes");
     Measured {
         appends_per_second,
         delivered,
@@ -83,17 +96,17 @@ async fn measure(subscribers: usize, filter: Filter, pace: Option<Duration>) -> 
 }
 
 /// Measures by turns, because the machine may have other things to do, and tells the median.
-async fn compare(name: &str, filter: Filter, pace: Option<Duration>) {
+async fn compare(kind: &str, name: &str, filter: Filter, pace: Pace) {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let alone = measure(0, filter.clone(), pace).await;
-        let with = measure(1_000, filter.clone(), pace).await;
+        let alone = measure(kind, 0, filter.clone(), pace).await;
+        let with = measure(kind, 1_000, filter.clone(), pace).await;
         rounds.push((with.appends_per_second / alone.appends_per_second, alone, with));
     }
     rounds.sort_by(|left, right| left.0.total_cmp(&right.0));
     let (ratio, alone, with) = &rounds[ROUNDS / 2];
     println!(
-        "{name}: ratio {ratio:.2} (from {:.2} to {:.2}); {:.0} appends/s alone, {:.0} with 1,000 subscriptions; \
+        "{kind}: {name}: ratio {ratio:.2} (from {:.2} to {:.2}); {:.0} appends/s alone, {:.0} with 1,000 subscriptions; \
          {:.0} deliveries/s, {} behind",
         rounds[0].0,
         rounds[ROUNDS - 1].0,
@@ -111,11 +124,14 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        // As many appends as a durable store of one caller at a time takes.
-        let paced = Some(Duration::from_millis(5));
-        compare("16 callers, an append each 5 ms, all hear all", Filter::domain(), paced).await;
-        compare("16 callers, as fast as it goes, all hear all", Filter::domain(), None).await;
-        compare("16 callers, as fast as it goes, nobody hears anything", Filter::category("other"), None)
-            .await;
+        for kind in ["memory", "log"] {
+            // In memory as many appends as a durable store of one caller at a time takes.
+            let paced = Pace::Each(Duration::from_millis(5));
+            compare(kind, "16 callers, an append each 5 ms, all hear all", Filter::domain(), paced).await;
+            let fast = Pace::AsFastAsItGoes;
+            compare(kind, "16 callers, as fast as it goes, all hear all", Filter::domain(), fast).await;
+            let other = Filter::category("other");
+            compare(kind, "16 callers, as fast as it goes, nobody hears anything", other, fast).await;
+        }
     });
 }
