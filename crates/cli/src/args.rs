@@ -1,6 +1,7 @@
 //! The grammar: one for the shell and for the prompt, where only the ways in and out differ.
 
 mod listening;
+mod processes;
 #[cfg(feature = "serve")]
 mod serving;
 mod usage;
@@ -17,6 +18,7 @@ pub(crate) use listening::{
     Handlers, HandlersCommand, Parked, Projections, ProjectionsCommand, Query, QueryConsistency, Reset,
     Sequence,
 };
+pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop, Timers};
 #[cfg(feature = "serve")]
 pub(crate) use serving::Serve;
 pub(crate) use usage::{fault, rendered};
@@ -127,6 +129,12 @@ pub(crate) enum Command {
     Handlers(Handlers),
     /// List read models, or build one anew
     Projections(Projections),
+    /// List the instances of process managers
+    Processes(Processes),
+    /// Show one instance of a process manager, let it try again, or end it
+    Process(Process),
+    /// List the commands that wait for their time, the next one first
+    Timers(Timers),
     /// List the processes that share the store, and what each of them works on
     Nodes,
     /// Look after the store itself
@@ -167,7 +175,8 @@ pub(crate) struct Send {
     /// Refuse unless the stream is at this revision: a number, `none`, `any` or `exists`
     #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = value::expected)]
     pub(crate) expect: Option<ExpectedRevision>,
-    /// When to answer: when the events are stored, or when strong event handlers have seen them too
+    /// When to answer: when the events are stored, or when process managers, or strong event handlers too, have
+    /// done what comes of them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) consistency: Consistency,
     /// What the whole chain of causes is called
@@ -188,9 +197,11 @@ pub(crate) struct Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Consistency {
     /// When its events are stored
-    #[default]
     Eventual,
-    /// When the strong event handlers have handled them too
+    /// When the process managers have done what comes of it too
+    #[default]
+    Processes,
+    /// When the strong event handlers and the process managers have handled all that comes of it too
     Strong,
 }
 
@@ -285,6 +296,8 @@ pub(crate) struct Import {
 /// The arguments of `map`.
 #[derive(Debug, Args)]
 pub(crate) struct MapArgs {
+    /// Only this process manager, such as `transfers` [default: everything]
+    pub(crate) name: Option<String>,
     /// The form of the answer [default: text; json with --json]
     #[arg(long, value_enum)]
     pub(crate) format: Option<MapFormat>,
@@ -295,7 +308,7 @@ pub(crate) struct MapArgs {
 pub(crate) enum MapFormat {
     /// For people
     Text,
-    /// A Mermaid flowchart
+    /// Mermaid: a flowchart, then each state machine; of one process manager its state machine alone
     Mermaid,
     /// JSON
     Json,

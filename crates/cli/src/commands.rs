@@ -7,6 +7,8 @@ mod help;
 mod import;
 mod map;
 mod nodes;
+mod process;
+mod processes;
 mod progress;
 mod projections;
 mod query;
@@ -18,6 +20,7 @@ mod show;
 mod stats;
 mod store;
 mod streams;
+mod timers;
 mod verify;
 
 use crate::{args::Command, failure::Trouble, output::Output, world::World};
@@ -34,6 +37,9 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Streams(streams) => streams::run(streams, world, output).await,
         Command::Handlers(handlers) => handlers::run(handlers, world, output).await,
         Command::Projections(projections) => projections::run(projections, world, output).await,
+        Command::Processes(processes) => processes::run(processes, world, output).await,
+        Command::Process(process) => process::run(process, world, output).await,
+        Command::Timers(timers) => timers::run(timers, world, output).await,
         Command::Nodes => nodes::run(world, output).await,
         Command::Store(store) => store::run(store, world, output).await,
         Command::Verify => verify::run(world, output).await,

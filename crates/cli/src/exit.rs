@@ -7,7 +7,7 @@ use crate::signals::Signal;
 /// Every kind of error, and how a process ends that had only this to do. `docs/commands.md` has the same list.
 ///
 /// The kind `stopped` is absent: which signal it was decides.
-const KINDS: [(&str, Exit); 25] = [
+const KINDS: [(&str, Exit); 26] = [
     ("rejected", Exit::Refused),
     ("conflict", Exit::Refused),
     ("timeout", Exit::Refused),
@@ -24,6 +24,7 @@ const KINDS: [(&str, Exit); 25] = [
     ("unknown_query", Exit::Usage),
     ("unknown_handler", Exit::Usage),
     ("unknown_projection", Exit::Usage),
+    ("unknown_process", Exit::Usage),
     ("unavailable", Exit::StoreFailed),
     ("outcome_unknown", Exit::StoreFailed),
     ("corrupt", Exit::StoreFailed),

@@ -5,9 +5,11 @@ use std::{any::Any, error::Error, fmt::Display, io};
 use engine::{
     QueryError, SendError, StartError,
     listen::HandlersError,
+    processes::ProcessesError,
     read_models::ProjectionsError,
     store::{AppendError, MaintenanceError, ReadError},
     stores::OpenError,
+    timers::TimersError,
 };
 use serde::Serialize;
 
@@ -131,6 +133,29 @@ impl From<ProjectionsError> for Failure {
     }
 }
 
+impl From<ProcessesError> for Failure {
+    fn from(error: ProcessesError) -> Self {
+        let kind = match error {
+            ProcessesError::Handlers(error) => return error.into(),
+            ProcessesError::Store(error) => return error.into(),
+            ProcessesError::Unknown { .. } => "unknown_process",
+            ProcessesError::NoInstance { .. } => "not_found",
+            _ => "refused",
+        };
+        Failure::new(kind, error.to_string())
+    }
+}
+
+impl From<TimersError> for Failure {
+    fn from(error: TimersError) -> Self {
+        match error {
+            TimersError::Read(error) => error.into(),
+            TimersError::Write(error) => error.into(),
+            error => Failure::new("refused", error.to_string()),
+        }
+    }
+}
+
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let kind = match &error {
@@ -247,6 +272,18 @@ impl From<HandlersError> for Trouble {
 
 impl From<ProjectionsError> for Trouble {
     fn from(error: ProjectionsError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl From<ProcessesError> for Trouble {
+    fn from(error: ProcessesError) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl From<TimersError> for Trouble {
+    fn from(error: TimersError) -> Self {
         Trouble::Failed(error.into())
     }
 }

@@ -3,6 +3,7 @@
 mod human;
 mod human_help;
 mod human_listening;
+mod human_processes;
 mod human_upkeep;
 mod json;
 mod raw_json;
@@ -17,11 +18,13 @@ use anstream::{AutoStream, ColorChoice};
 use engine::{
     JsonEvent, JsonReceipt, Position, Revision, StreamName,
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
+    processes::{InstanceReport, Summary},
     read_models::ProjectionReport,
-    runtime::map::{CommandDescription, Map, QueryDescription},
+    runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
     store::{
         BackupReport, RecordedEvent, ScavengeReport, StoreStats, StreamInfo, VerifyReport, transfer::Imported,
     },
+    timers::TimerReport,
 };
 use serde_json::Value;
 
@@ -61,6 +64,14 @@ pub(crate) enum Answer<'a> {
     Projections(&'a [ProjectionReport]),
     /// A read model was built anew.
     Rebuilt { report: &'a ProjectionReport, events: u64 },
+    /// Instances of process managers, each with the name of its process manager.
+    Instances(&'a [(&'static str, Summary)]),
+    /// One instance at length.
+    Instance(&'a InstanceReport),
+    /// Timers that wait.
+    Timers(&'a [TimerReport]),
+    /// An instance was told something.
+    InstanceDone(&'a InstanceDone<'a>),
     /// The processes that share the store.
     Nodes(&'a [NodeReport]),
     /// The schema of the store was brought from one version to another.
@@ -84,6 +95,8 @@ pub(crate) enum Answer<'a> {
     Serving { address: std::net::SocketAddr, tls: bool, store: &'a str },
     /// What is registered.
     Map(&'a Map, MapFormat),
+    /// One process manager.
+    Process(&'a ProcessDescription, MapFormat),
     /// All commands in short.
     Overview { grammar: &'a clap::Command, map: &'a Map },
     /// One query at length.
@@ -114,6 +127,15 @@ impl<'a> Done<'a> {
     pub(crate) fn counted(handler: &'a str, what: &'static str, events: u64) -> Self {
         Done { handler, what, events: Some(events) }
     }
+}
+
+/// What an instance of a process manager was told, and how many events it has handled since.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct InstanceDone<'a> {
+    pub(crate) process: &'a str,
+    pub(crate) id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
 }
 
 /// Writes answers to stdout.

@@ -1,6 +1,6 @@
 //! `serve`: the store, open to the network, until a signal.
 
-use engine_server::{Node, StartError};
+use engine_server::{Node, Options, StartError, WebOptions};
 
 use crate::{
     args::Serve,
@@ -20,9 +20,11 @@ pub(crate) async fn run(
 ) -> Result<(), Trouble> {
     let mut signals = shell::listen()?;
     let result = async {
+        let figures = world.measured().await?;
         let store = world.store().await?.clone();
         let apps = if runs_the_app { vec![world.bus().await?.clone()] } else { Vec::new() };
-        let options = serve.options();
+        let web = WebOptions { data_folder: world.folder(), ..WebOptions::default() };
+        let options = Options { web, figures, ..serve.options() };
         let tls = options.tls.is_some();
         let node = Node::start(store, apps, options).await.map_err(Failure::from)?;
         let (address, store) = (node.address(), world.url());

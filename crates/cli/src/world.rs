@@ -67,6 +67,28 @@ impl World {
         self.store.get_or_try_init(async || Ok(engine::stores::open(&self.url).await?)).await
     }
 
+    /// The store, counting what goes through it, unless it is open already.
+    #[cfg(feature = "serve")]
+    pub(crate) async fn measured(&self) -> Result<Option<Arc<engine_server::Figures>>, Failure> {
+        let mut figures = None;
+        let open = async || {
+            let (store, its_figures) = engine_server::measured(engine::stores::open(&self.url).await?);
+            figures = Some(its_figures);
+            Ok::<_, Failure>(store)
+        };
+        self.store.get_or_try_init(open).await?;
+        Ok(figures)
+    }
+
+    /// The folder of the store, where it has one.
+    #[cfg(feature = "serve")]
+    pub(crate) fn folder(&self) -> Option<std::path::PathBuf> {
+        match self.url.parse() {
+            Ok(engine::stores::StoreUrl::File(folder)) => Some(folder),
+            _ => None,
+        }
+    }
+
     /// The application, running over the store.
     pub(crate) async fn bus(&self) -> Result<&Bus, Failure> {
         let store = self.store().await?;

@@ -59,8 +59,8 @@ pub use engine_store as store;
 pub use engine_store::EventStore;
 pub use engine_types::{
     Aggregate, Category, CausationId, Command, CommandId, CorrelationId, CurrentRevision, Decide, Event,
-    ExpectedRevision, Heard, Metadata, Multi, Position, ProcessManager, Query, RawEvent, Reaction, Rejected,
-    Revision, Route, StreamName, Timestamp, Upcasters, aggregate, command, event, metadata,
+    ExpectedRevision, Heard, Metadata, Multi, Observed, Position, ProcessManager, Query, RawEvent, Reaction,
+    Rejected, Revision, Route, StreamName, Timestamp, Upcasters, aggregate, command, event, metadata,
     process_manager::{self, Machine, Outgoing, Timer},
     state_machine, stream, upcast,
 };

@@ -1,5 +1,6 @@
 //! The bus: the one door through which commands come in.
 
+mod observing;
 mod sending;
 
 use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
@@ -23,6 +24,8 @@ use crate::{
     timers::Timers,
 };
 
+pub(crate) use observing::{Observers, look_up_answers};
+
 /// Sends commands to the aggregates of an [`App`], over a store. Cheap to clone; clones are the same bus.
 #[derive(Clone)]
 pub struct Bus {
@@ -42,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) projections: Projections,
     pub(crate) processes: Processes,
     pub(crate) timers: Timers,
+    pub(crate) observers: Observers,
     /// What goes on after a sender has its answer.
     pub(crate) background: TaskTracker,
 }

@@ -182,6 +182,17 @@ impl<A: Aggregate> Container<A> {
         decide(&instance, command, order)
     }
 
+    /// Whether a command has led to events that can still be read.
+    pub(crate) async fn took_effect<C>(&self, command: &C, order: &Order<'_>) -> Result<bool, LoadError>
+    where
+        C: Command<Aggregate = A>,
+    {
+        let kept = self.instance(&command.aggregate_id(), C::ID_FIELD, order.arrived)?;
+        let mut instance = kept.value.lock().await;
+        self.load_newest(&mut instance).await?;
+        Ok(self.first_answer(&mut instance, order).await?.is_some())
+    }
+
     /// The state of an instance, now or as it was; absent when it has no events.
     pub(crate) async fn state(
         &self,

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use engine_store::{BoxError, EventStore};
 use engine_types::{
-    Aggregate, Command, Decide, Event, Revision,
+    Aggregate, Command, CommandId, Decide, Event, Revision,
     command::{self, InvalidCommand},
     event::Decoder,
 };
@@ -51,6 +51,8 @@ pub(crate) trait CommandEntry: Send + Sync {
         options: SendOptions,
     ) -> Result<Vec<JsonEvent>, JsonSendError>;
     async fn dry_run_at(&self, bus: &Bus, body: Body, at: Revision) -> Result<Vec<JsonEvent>, JsonSendError>;
+    /// Whether the command of this id has led to events that can still be read.
+    async fn took_effect(&self, bus: &Bus, body: &Value, id: CommandId) -> Result<bool, JsonSendError>;
     /// Sends a command whose sender does not look at the receipt.
     async fn dispatch(&self, bus: &Bus, body: &str, options: SendOptions) -> Result<(), SendError<Refusal>>;
 }
@@ -65,7 +67,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn of(rejection: impl std::error::Error) -> Self {
+    pub(crate) fn of(rejection: impl std::error::Error) -> Self {
         let shown = format!("{rejection:?}");
         let end = shown.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(shown.len());
         Refusal { code: shown[..end].to_owned(), message: rejection.to_string() }
@@ -141,6 +143,11 @@ where
         })?;
         let events = decided.map_err(|rejection| SendError::Rejected(BoxError::from(rejection)))?;
         events.iter().map(|event| JsonEvent::of(event).map_err(unwritable)).collect()
+    }
+
+    async fn took_effect(&self, bus: &Bus, body: &Value, id: CommandId) -> Result<bool, JsonSendError> {
+        let command = Self::read(Body::Json(body.clone()))?;
+        bus.took_effect(&command, id).await.map_err(SendError::widen)
     }
 
     async fn dispatch(

@@ -14,6 +14,7 @@ mod append;
 mod dispatch;
 mod door;
 mod entry;
+mod follow;
 mod handle;
 mod instance;
 mod listener;
@@ -25,6 +26,7 @@ mod report;
 mod snapshot;
 mod timing;
 
+pub use follow::{NotFollowed, Trail};
 pub use handle::{Processes, ProcessesError};
 pub use options::ProcessOptions;
 pub use report::{

@@ -8,15 +8,16 @@ use std::{
 };
 
 use engine_store::{Clock, EventStore, ReadError, SystemClock};
+use engine_types::observed::OBSERVED;
 use foldhash::fast::FixedState;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     App, Bus, IdGenerator, RandomIds,
-    bus::Inner,
+    bus::{Inner, Observers, look_up_answers},
     erased::{AggregateEntry, AnyContainer, CommandEntry},
     listen::{
-        self, Handlers,
+        self, Handlers, Registered,
         ownership::{Ownership, SoleOwner},
     },
     options::RuntimeOptions,
@@ -122,6 +123,13 @@ impl App {
             listeners.push(at_work.listener);
             managers.insert(process.name(), at_work.manager);
         }
+        let is_heard = |name: &&'static str| {
+            let hears = |listener: &Arc<dyn Registered>| {
+                listener.filter().choice().event_types.iter().any(|heard| heard == name)
+            };
+            listeners.iter().any(hears)
+        };
+        let observers = Observers::of(self.commands.keys().copied().filter(is_heard));
         let start = listen::Start {
             store: &store,
             clock: &clock,
@@ -145,7 +153,7 @@ impl App {
         let keeps_timers = self.keeps_timers || !self.processes.is_empty();
         let schedule =
             keeps_timers.then(|| timers::start(calendar.clone(), clock.clone(), firing, &*ownership));
-        let timers = Timers::new(calendar, clock, ids.clone(), schedule);
+        let timers = Timers::new(calendar, clock.clone(), ids.clone(), schedule);
         let processes = Processes::new(store.clone(), handlers.clone(), managers);
         let inner = Arc::new(Inner {
             app: self,
@@ -158,9 +166,11 @@ impl App {
             projections,
             processes,
             timers,
+            observers,
             background,
         });
         door.open(Arc::downgrade(&inner));
+        look_up_answers(&inner, clock);
         drop_idle_instances(&inner, idle_after);
         Ok(Bus { inner })
     }
@@ -209,6 +219,10 @@ impl App {
                 ));
             }
         }
+        if self.aggregates.contains_key(OBSERVED) || self.processes.iter().any(|it| it.name() == OBSERVED) {
+            faults
+                .push(format!("`{OBSERVED}` is the category of commands that are observed: choose another"));
+        }
         for process in &self.processes {
             let name = process.name();
             if self.aggregates.contains_key(name) {
@@ -242,6 +256,7 @@ impl App {
             .iter()
             .filter_map(|used| used.category.as_deref())
             .filter(|category| !category.starts_with('$') && !self.aggregates.contains_key(category))
+            .filter(|category| *category != OBSERVED)
             .filter(|category| !self.processes.iter().any(|process| process.name() == *category))
             .collect();
         if !foreign.is_empty() {

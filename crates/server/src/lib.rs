@@ -18,6 +18,7 @@
 //! against `core`, and neither knows aggregates: whoever appends here says himself what happened.
 
 mod auth;
+mod console;
 mod core;
 mod grpc;
 mod http;
@@ -31,6 +32,7 @@ mod projections;
 mod proto;
 mod tls;
 
+pub use engine_web::{Figures, WebOptions, measured};
 pub use limits::Limits;
 pub use node::{Node, StartError};
 pub use options::{DEFAULT_PORT, Options, TlsFiles};

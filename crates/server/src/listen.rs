@@ -4,7 +4,7 @@ mod prompt;
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -69,6 +69,11 @@ async fn accept(
 }
 
 async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+    // Who fails to sign in again and again is known by the address.
+    let router = match stream.peer_addr() {
+        Ok(peer) => router.layer(Extension(ConnectInfo(peer))),
+        Err(_) => router,
+    };
     let _open = core.metrics.connections.enter();
     let patience = core.limits.handshake_patience;
     match tls {

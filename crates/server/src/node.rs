@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Options, TlsError,
+    Options, TlsError, WebOptions,
     auth::{self, UserError, Users},
+    console,
     core::Core,
     grpc, http, listen,
     metrics::Metrics,
@@ -39,7 +40,7 @@ impl Node {
         apps: Vec<Bus>,
         options: Options,
     ) -> Result<Node, StartError> {
-        let Options { listen: wanted, tls: files, insecure, limits } = options;
+        let Options { listen: wanted, tls: files, insecure, limits, web, figures } = options;
         let cannot_ask = |error: UserError| StartError::Users(error.into());
         let users = Users::open(store.clone()).await.map_err(cannot_ask)?;
         let stays_here = wanted.ip().is_loopback();
@@ -70,7 +71,11 @@ impl Node {
         });
         let identify = middleware::from_fn_with_state(core.clone(), auth::credentials::identify);
         let note = middleware::from_fn_with_state(core.clone(), http::note);
-        let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify).layer(note);
+        let web = WebOptions { secure_cookies: files.is_some(), ..web };
+        let console =
+            console::router(&core, web, figures).await.map_err(|error| StartError::Console(error.into()))?;
+        let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify);
+        let router = router.fallback_service(console).layer(note);
         let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
         if let Err(error) = core.projections.begin(&core.store, &core.stopping).await {
             tracing::warn!(%error, "projections that ran before could not be started");
@@ -111,6 +116,9 @@ impl Drop for Node {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The store cannot be read.
+    #[error("the console cannot be opened: {0}")]
+    Console(#[source] BoxError),
     /// Others could sign in with a password that everybody knows. Choose one of what the message offers.
     #[error(
         "{address} can be reached from elsewhere, where everybody knows the password of `admin` or `ops`, and \

@@ -3,9 +3,10 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 
-use crate::Limits;
+use crate::{Figures, Limits, WebOptions};
 
 /// The port on which clients look for a node.
 pub const DEFAULT_PORT: u16 = 2113;
@@ -22,6 +23,10 @@ pub struct Options {
     pub insecure: bool,
     /// What the node bounds.
     pub limits: Limits,
+    /// What the console and the API bound, and show.
+    pub web: WebOptions,
+    /// The figures of the store, where it is [`measured`](crate::measured): the console shows them.
+    pub figures: Option<Arc<Figures>>,
 }
 
 impl Default for Options {
@@ -31,6 +36,8 @@ impl Default for Options {
             tls: None,
             insecure: false,
             limits: Limits::default(),
+            web: WebOptions::default(),
+            figures: None,
         }
     }
 }

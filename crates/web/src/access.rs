@@ -5,6 +5,7 @@ mod caller;
 mod guard;
 mod role;
 mod sessions;
+mod tokens;
 mod users;
 mod verified;
 
@@ -12,5 +13,6 @@ pub use role::Role;
 pub use users::{NewUser, User, Users, UsersError};
 
 pub(crate) use caller::{Caller, Operator, Via};
-pub(crate) use guard::{Guard, Refused, address, guard_writes, identify};
+pub(crate) use guard::{Guard, Refused, address, guard_writes, identify, is_from_elsewhere};
 pub(crate) use sessions::{cookie, set_cookie};
+pub(crate) use tokens::{Token, TokensError};

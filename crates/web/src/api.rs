@@ -9,6 +9,7 @@ mod headers;
 mod map;
 pub(crate) mod openapi;
 mod problem;
+mod processes;
 mod queries;
 mod read_models;
 mod streams;
@@ -49,6 +50,12 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(read_models::list))
         .routes(routes!(read_models::report))
         .routes(routes!(read_models::rebuild, read_models::cancel))
+        .routes(routes!(processes::names))
+        .routes(routes!(processes::list))
+        .routes(routes!(processes::show))
+        .routes(routes!(processes::retry))
+        .routes(routes!(processes::stop))
+        .routes(routes!(processes::timers))
         .routes(routes!(map::map))
         .routes(routes!(openapi::document))
 }

@@ -18,6 +18,7 @@ mod meter;
 mod options;
 mod pages;
 mod policy;
+mod timers;
 mod trace;
 mod web;
 

@@ -15,6 +15,7 @@ mod overview;
 mod parked;
 mod parts;
 mod posted;
+mod processes;
 mod sign_in;
 mod store;
 mod streams;
@@ -32,7 +33,7 @@ use fault::Fault;
 use parts::layout::{self, Nav};
 use posted::{Posted, Seen};
 
-pub(crate) use store::Verifying;
+pub(crate) use store::Work;
 
 use correlation::cut as correlation_cut;
 
@@ -61,12 +62,18 @@ pub(crate) fn router() -> Router<Web> {
         .route("/read-models/{name}/{order}", post(handlers::rebuild))
         .route("/parked", get(parked::page))
         .route("/parked/{handler}/{order}", post(parked::order))
+        .route("/processes", get(processes::list))
+        .route("/processes/{name}", get(processes::instances))
+        .route("/processes/{name}/{id}", get(processes::show))
+        .route("/processes/{name}/{id}/{order}", post(processes::order))
+        .route("/timers", get(processes::timers))
         .route("/map", get(map::page))
         .route("/store", get(store::page))
-        .route("/store/verify", post(store::verify))
+        .route("/store/{work}", post(store::work))
         .route("/users", get(users::page).post(users::create))
         .route("/users/{login}", post(users::change))
         .route("/account", get(account::page).post(account::change_password))
+        .route("/account/tokens", post(account::tokens))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/api", get(api::page))

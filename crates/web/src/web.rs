@@ -14,7 +14,7 @@ use crate::{
     disk::Disk,
     live::{Samples, sampling},
     meter::Figures,
-    pages::Verifying,
+    pages::Work,
 };
 
 /// How many entries a page holds unless it is said.
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     disk: Disk,
     pub(crate) samples: Samples,
     pub(crate) figures: Option<Arc<Figures>>,
-    pub(crate) verifying: Mutex<Option<Verifying>>,
+    pub(crate) work: Mutex<Option<Work>>,
 }
 
 impl std::fmt::Debug for Web {
@@ -51,14 +51,14 @@ impl Web {
         let data_folder = options.data_folder.clone();
         let inner = Arc::new(Inner {
             map: bus.map(),
+            guard: Guard::new(users, bus.store().clone(), &options),
             bus,
-            guard: Guard::new(users, &options),
             live: Arc::new(Semaphore::new(options.live_connections)),
             options,
             samples: Samples::default(),
             disk: Disk::of(data_folder),
             figures,
-            verifying: Mutex::default(),
+            work: Mutex::default(),
         });
         tokio::spawn(sampling(Arc::downgrade(&inner)));
         Web { inner }
@@ -103,9 +103,9 @@ impl Web {
         self.inner.disk.look()
     }
 
-    /// The check of the store that goes on, or has ended.
-    pub(crate) fn verifying(&self) -> &Mutex<Option<Verifying>> {
-        &self.inner.verifying
+    /// The work on the store that goes on, or has ended.
+    pub(crate) fn work(&self) -> &Mutex<Option<Work>> {
+        &self.inner.work
     }
 
     /// Room for connections that stay open.

@@ -1,10 +1,12 @@
 //! An order: somebody wants seats at a conference.
 
-use engine::{Aggregate, Command, Decide, Event};
+use engine::{Aggregate, Command, Decide, Event, StreamName, stream::InvalidName};
 use serde::{Deserialize, Serialize};
 
-use OrderEvent::{OrderBooked, OrderPlaced, OrderRejected};
-use OrderRejection::{AlreadyPlaced, NoSeats, NotPlaced, Settled};
+use OrderEvent::{OrderBooked, OrderExpired, OrderPlaced, OrderRejected};
+use OrderRejection::{AlreadyPlaced, NoConference, NoSeats, NotBooked, NotPlaced, Settled};
+
+use crate::seats::SeatsAvailability;
 
 /// Asks for seats.
 #[derive(Debug, Clone, PartialEq, Eq, Command, Serialize, Deserialize)]
@@ -22,6 +24,14 @@ pub struct PlaceOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Command, Serialize, Deserialize)]
 #[command(aggregate = Order, id = id)]
 pub struct MarkOrderAsBooked {
+    /// The order.
+    pub id: String,
+}
+
+/// Notes that the time to pay for the order is over.
+#[derive(Debug, Clone, PartialEq, Eq, Command, Serialize, Deserialize)]
+#[command(aggregate = Order, id = id)]
+pub struct ExpireOrder {
     /// The order.
     pub id: String,
 }
@@ -46,6 +56,8 @@ pub enum OrderEvent {
     },
     /// Seats are held for the order.
     OrderBooked,
+    /// The time to pay for it is over. What that means depends on whether the payment has come.
+    OrderExpired,
     /// The order was given up.
     OrderRejected,
 }
@@ -59,12 +71,18 @@ pub enum OrderRejection {
     /// It was never placed.
     #[error("field `id`: there is no order `{0}`; place it with PlaceOrder")]
     NotPlaced(String),
+    /// Nobody holds seats for it yet.
+    #[error("field `id`: order `{0}` is not booked yet, so that it cannot expire")]
+    NotBooked(String),
     /// It can no longer change.
     #[error("field `id`: order `{0}` was rejected and cannot change any more")]
     Settled(String),
     /// It asks for nothing.
     #[error("field `seats`: must be a whole number above 0")]
     NoSeats,
+    /// It names nothing that could be a conference.
+    #[error("field `conference`: {0}")]
+    NoConference(InvalidName),
 }
 
 /// What is known of an order.
@@ -76,6 +94,8 @@ pub struct Order {
     pub conference: String,
     /// How many seats.
     pub seats: u32,
+    /// Whether the time to pay is over.
+    pub is_expired: bool,
 }
 
 /// How far an order has come.
@@ -101,9 +121,10 @@ impl Aggregate for Order {
     fn evolve(self, event: &OrderEvent) -> Self {
         match event {
             OrderPlaced { conference, seats } => {
-                Order { status: Status::Placed, conference: conference.clone(), seats: *seats }
+                Order { status: Status::Placed, conference: conference.clone(), seats: *seats, ..self }
             }
             OrderBooked => Order { status: Status::Booked, ..self },
+            OrderExpired => Order { is_expired: true, ..self },
             OrderRejected => Order { status: Status::Rejected, ..self },
         }
     }
@@ -114,7 +135,9 @@ impl Decide<PlaceOrder> for Order {
         match self.status {
             Status::Missing if command.seats == 0 => Err(NoSeats),
             Status::Missing => {
-                Ok(vec![OrderPlaced { conference: command.conference.clone(), seats: command.seats }])
+                let PlaceOrder { conference, seats, .. } = command.clone();
+                StreamName::of_instance(SeatsAvailability::CATEGORY, &conference).map_err(NoConference)?;
+                Ok(vec![OrderPlaced { conference, seats }])
             }
             Status::Placed | Status::Booked | Status::Rejected => Err(AlreadyPlaced(command.id.clone())),
         }
@@ -128,6 +151,18 @@ impl Decide<MarkOrderAsBooked> for Order {
             Status::Placed => Ok(vec![OrderBooked]),
             Status::Booked => Ok(Vec::new()),
             Status::Rejected => Err(Settled(command.id.clone())),
+        }
+    }
+}
+
+impl Decide<ExpireOrder> for Order {
+    fn decide(&self, command: &ExpireOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
+        match self.status {
+            Status::Missing => Err(NotPlaced(command.id.clone())),
+            Status::Placed => Err(NotBooked(command.id.clone())),
+            Status::Booked | Status::Rejected if self.is_expired => Ok(Vec::new()),
+            // Also where somebody has rejected the order by hand: seats may still be held for it.
+            Status::Booked | Status::Rejected => Ok(vec![OrderExpired]),
         }
     }
 }

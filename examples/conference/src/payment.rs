@@ -1,7 +1,9 @@
 //! A payment: money has come in for an order.
 
-use engine::{Aggregate, Command, Decide, Event};
+use engine::{Aggregate, Command, Decide, Event, StreamName, stream::InvalidName};
 use serde::{Deserialize, Serialize};
+
+use crate::order::Order;
 
 /// Notes that an order was paid.
 #[derive(Debug, Clone, PartialEq, Eq, Command, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub enum PaymentRejection {
     /// It moves nothing.
     #[error("field `amount_cents`: must be a whole number above 0")]
     AmountIsZero,
+    /// It names nothing that could be an order.
+    #[error("field `order`: {0}")]
+    NoOrder(InvalidName),
 }
 
 /// What is known of a payment.
@@ -67,6 +72,7 @@ impl Decide<ReceivePayment> for Payment {
         if *amount_cents == 0 {
             return Err(PaymentRejection::AmountIsZero);
         }
+        StreamName::of_instance(Order::CATEGORY, order).map_err(PaymentRejection::NoOrder)?;
         Ok(vec![PaymentEvent::PaymentReceived { order: order.clone(), amount_cents: *amount_cents }])
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test")]
 
 mod bad_input;
+mod conference;
 mod failing_store;
 mod json;
 mod kit;
@@ -10,6 +11,7 @@ mod kurrentdb;
 mod listening;
 mod nodes;
 mod postgres;
+mod processes;
 mod reading;
 mod serving;
 mod session;

@@ -33,10 +33,10 @@ fn what_can_no_longer_be_read_is_removed_for_good_and_the_rest_reads_as_before()
     assert_eq!(engine.answer(&["verify"]).1["faults"], json!([]));
     let ended = engine.piped(&[], "scavenge\nsend CreateAccount id=other\n");
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(
-        ended.stdout.contains("nothing to remove") && ended.stdout.contains("account-other @0"),
-        "{ended:?}"
-    );
+    // The checkpoints of what listens may have moved since.
+    let no_event =
+        ended.stdout.starts_with("nothing to remove") || ended.stdout.starts_with("removed 0 events");
+    assert!(no_event && ended.stdout.contains("account-other @0"), "{ended:?}");
 }
 
 #[test]

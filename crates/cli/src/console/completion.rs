@@ -4,7 +4,7 @@
 use clap::{Arg, CommandFactory};
 use engine::{
     command::Field,
-    runtime::map::{CommandDescription, Map},
+    runtime::map::{CommandDescription, Map, ProcessDescription},
 };
 
 use super::line::{self, Typed};
@@ -85,11 +85,15 @@ impl Completion {
             }
             ("query", []) => self.map.queries().map(|(_, query)| spaced(query.name)).collect(),
             ("query", [name, ..]) => self.query_fields(name, &given),
-            ("handlers" | "projections", []) => {
+            ("handlers" | "projections" | "process", []) => {
                 subcommand.get_subcommands().map(|it| spaced(it.get_name())).collect()
             }
             ("handlers", [_]) => self.map.listeners().map(spaced).collect(),
             ("projections", [_]) => self.map.projections.iter().map(|it| spaced(it.name)).collect(),
+            ("processes" | "timers" | "map", []) | ("process", [_]) => {
+                self.map.processes.iter().map(|it| spaced(it.name)).collect()
+            }
+            ("process", [_, name]) => ids(name, word, streams),
             ("help", []) => {
                 let commands = self.map.commands().map(|(_, command)| command.name);
                 let queries = self.map.queries().map(|(_, query)| query.name);
@@ -117,6 +121,10 @@ impl Completion {
     fn values(&self, option: &Arg) -> Vec<String> {
         match option.get_long() {
             Some("category") => self.categories().map(spaced).collect(),
+            Some("state") => {
+                let stages = self.map.processes.iter().flat_map(ProcessDescription::stages);
+                ["running", "ended", "parked"].into_iter().chain(stages).map(spaced).collect()
+            }
             Some("expect") => ["none", "any", "exists"].map(spaced).into(),
             _ => option.get_possible_values().iter().map(|value| spaced(value.get_name())).collect(),
         }
@@ -176,6 +184,7 @@ fn spaced(word: &str) -> String {
 mod tests {
     use engine::{
         command::FieldKind,
+        process_manager::machine::{Machine, Otherwise, State},
         runtime::map::{AggregateDescription, HandlerDescription, ProjectionDescription, QueryDescription},
     };
 
@@ -208,17 +217,27 @@ mod tests {
             partitions: 1,
             strong: false,
         };
+        let transfers = ProcessDescription {
+            name: "transfers",
+            version: 1,
+            event_types: Vec::new(),
+            machine: Some(Machine {
+                states: &[State { name: "Waiting", doc: "", transitions: &[] }],
+                otherwise: Otherwise::Ignore,
+            }),
+            strong: false,
+        };
         Completion::new(Map {
             app: "bank".to_owned(),
             aggregates: vec![account],
             handlers: vec![mailer],
-            processes: Vec::new(),
+            processes: vec![transfers],
             projections: vec![projection],
         })
     }
 
     fn completed(line: &str) -> Vec<String> {
-        let names = ["account-jim", "account-jsdf", "seats-1"];
+        let names = ["account-jim", "account-jsdf", "seats-1", "transfers-t1"];
         let streams = |prefix: &str| {
             names.iter().filter(|name| name.starts_with(prefix)).map(ToString::to_string).collect()
         };
@@ -258,9 +277,19 @@ mod tests {
         assert_eq!(completed("query st"), ["statement "]);
         assert_eq!(completed("query statement "), ["id=", "amount="]);
         assert_eq!(completed("handlers pa"), ["pause ", "parked "]);
-        assert_eq!(completed("handlers pause "), ["mailer ", "statements "]);
+        assert_eq!(completed("handlers pause "), ["mailer ", "statements ", "transfers "]);
         assert_eq!(completed("projections rebuild "), ["statements "]);
         assert_eq!(completed("query statement --consistency e"), ["eventual "]);
+    }
+
+    #[test]
+    fn process_managers_their_instances_and_states_are_completed() {
+        assert_eq!(completed("processes "), ["transfers "]);
+        assert_eq!(completed("process "), ["show ", "retry ", "stop "]);
+        assert_eq!(completed("process show t"), ["transfers "]);
+        assert_eq!(completed("process retry transfers "), ["t1 "]);
+        assert_eq!(completed("processes transfers --state "), ["running ", "ended ", "parked ", "Waiting "]);
+        assert_eq!(completed("map "), ["transfers "]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::{Answer, human_help, human_listening, human_upkeep, raw_json, table};
+use super::{Answer, human_help, human_listening, human_processes, human_upkeep, raw_json, table};
 use crate::{args::MapFormat, exit::Exit, failure::Failure};
 
 pub(super) const STREAM: Ansi = AnsiColor::Cyan.on_default();
@@ -57,6 +57,10 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Done(done) => human_listening::write_done(out, done),
         Answer::Projections(reports) => human_listening::write_projections(out, reports),
         Answer::Rebuilt { report, events } => human_listening::write_rebuilt(out, report, *events),
+        Answer::Instances(instances) => human_processes::write_instances(out, instances),
+        Answer::Instance(report) => human_processes::write_instance(out, report),
+        Answer::Timers(timers) => human_processes::write_timers(out, timers),
+        Answer::InstanceDone(done) => human_processes::write_done(out, done),
         Answer::Nodes(nodes) => human_listening::write_nodes(out, nodes),
         Answer::Migrated { from, to } if from == to => writeln!(out, "the schema is of version {to} already"),
         Answer::Migrated { from: 0, to } => writeln!(out, "the schema was made, of version {to}"),
@@ -84,6 +88,11 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
             writeln!(out, "serving {store} at {STREAM}{url}{STREAM:#} {ASIDE}(Ctrl-C stops it){ASIDE:#}")
         }
         Answer::Map(map, format) => write_map(out, map, *format),
+        Answer::Process(process, format) => match format {
+            MapFormat::Text => write!(out, "{process}"),
+            MapFormat::Mermaid => write!(out, "{}", process.to_state_diagram().unwrap_or_default()),
+            MapFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(process)?),
+        },
         Answer::Overview { grammar, map } => human_help::write_overview(out, grammar, map),
         Answer::Command { category, command } => human_help::write_command(out, category, command),
         Answer::Query { projection, query } => human_help::write_query(out, projection, query),
@@ -214,7 +223,13 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
 fn write_map(out: &mut impl Write, map: &Map, format: MapFormat) -> io::Result<()> {
     match format {
         MapFormat::Text => write!(out, "{map}"),
-        MapFormat::Mermaid => write!(out, "{}", map.to_mermaid()),
+        MapFormat::Mermaid => {
+            write!(out, "{}", map.to_mermaid())?;
+            for (name, diagram) in map.state_diagrams() {
+                write!(out, "\n---\ntitle: {name}\n---\n{diagram}")?;
+            }
+            Ok(())
+        }
         MapFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(map)?),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
     listen::{ParkedSequence, ResetPreview},
-    runtime::map::{CommandDescription, Map, QueryDescription},
+    runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
     store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde::Serialize;
@@ -76,6 +76,14 @@ struct Reset<'a> {
     leads_to: &'a ResetPreview,
 }
 
+/// Something of a process manager.
+#[derive(Serialize)]
+struct OfProcess<'a, T> {
+    process: &'a str,
+    #[serde(flatten)]
+    what: &'a T,
+}
+
 /// A check of the store.
 #[derive(Serialize)]
 struct Verified<'a> {
@@ -116,6 +124,12 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             let (name, generation) = (report.name, report.generation);
             line(out, &json!({"ok": true, "projection": name, "generation": generation, "events": events}))
         }
+        Answer::Instances(instances) => instances
+            .iter()
+            .try_for_each(|(process, instance)| line(out, &OfProcess { process, what: instance })),
+        Answer::Instance(report) => line(out, &Fine { ok: true, what: report }),
+        Answer::Timers(timers) => timers.iter().try_for_each(|timer| line(out, timer)),
+        Answer::InstanceDone(done) => line(out, &Fine { ok: true, what: done }),
         Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
         Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),
         Answer::Verified(report) => line(out, &verified(report)),
@@ -141,6 +155,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store}))
         }
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
+        Answer::Process(process, format) => line(out, &process_form(process, *format)),
         Answer::Overview { map, .. } => {
             let commands: Vec<_> = map.commands().map(|(category, it)| command(category, it)).collect();
             let queries: Vec<_> = map.queries().map(|(projection, it)| query(projection, it)).collect();
@@ -213,7 +228,21 @@ fn map_form(map: &Map, format: MapFormat) -> Value {
     match format {
         MapFormat::Json => json!(map),
         MapFormat::Text => json!({"ok": true, "format": "text", "map": map.to_string()}),
-        MapFormat::Mermaid => json!({"ok": true, "format": "mermaid", "map": map.to_mermaid()}),
+        MapFormat::Mermaid => {
+            let machines: serde_json::Map<_, _> =
+                map.state_diagrams().map(|(name, diagram)| (name.to_owned(), diagram.into())).collect();
+            json!({"ok": true, "format": "mermaid", "map": map.to_mermaid(), "machines": machines})
+        }
+    }
+}
+
+fn process_form(process: &ProcessDescription, format: MapFormat) -> Value {
+    match format {
+        MapFormat::Json => json!(process),
+        MapFormat::Text => json!({"ok": true, "format": "text", "process": process.to_string()}),
+        MapFormat::Mermaid => {
+            json!({"ok": true, "format": "mermaid", "process": process.to_state_diagram()})
+        }
     }
 }
 

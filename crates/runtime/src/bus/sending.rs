@@ -20,6 +20,7 @@ use crate::{
     Consistency, Receipt, SendError, SendOptions,
     container::{Container, Order},
     middleware::{Accepted, Dispatch, Failure, Halt, Middleware},
+    send_error::LoadError,
 };
 
 impl Bus {
@@ -39,6 +40,11 @@ impl Bus {
         let (reached, halted) = before(&self.inner.app.middleware, &mut dispatch).await;
         let result = match halted {
             Some(halt) => Err(SendError::Halted(halt)),
+            // Boxed, so that the commands that nobody observes need not carry the room for it.
+            None if self.inner.observers.observe(C::NAME) => {
+                let may_be_repeated = made != Some(dispatch.command_id);
+                Box::pin(self.execute_observed(container, command, &dispatch, may_be_repeated)).await
+            }
             // An id that was made for this sending alone has never been seen before.
             None => self.execute(container, command, &dispatch, made != Some(dispatch.command_id)).await,
         };
@@ -47,7 +53,7 @@ impl Bus {
     }
 
     /// Runs the container within the time that the command may take.
-    async fn execute<C>(
+    pub(super) async fn execute<C>(
         &self,
         container: &Container<C::Aggregate>,
         command: &C,
@@ -91,6 +97,18 @@ impl Bus {
         let order = order(&dispatch, false)?;
         let answer = pin!(container.dry_run(command, &order));
         within(self.limit(&dispatch), &order, answer).await
+    }
+
+    /// Whether the command of this id has led to events that can still be read.
+    pub(crate) async fn took_effect<C>(&self, command: &C, id: CommandId) -> Result<bool, LoadError>
+    where
+        C: Command,
+        C::Aggregate: Decide<C>,
+    {
+        let Some(container) = self.container::<C::Aggregate>() else { return Ok(false) };
+        let mut options = SendOptions { command_id: Some(id), ..SendOptions::default() };
+        let dispatch = self.dispatch(command, &mut options);
+        container.took_effect(command, &order(&dispatch, true)?).await
     }
 
     /// Completes a command with ids.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use engine_types::process_manager::Machine;
+use engine_types::process_manager::{Machine, machine::Otherwise};
 use serde::Serialize;
 
 use super::{Map, quoted};
@@ -35,6 +35,11 @@ impl ProcessDescription {
             }
         }
         names
+    }
+
+    /// The states of its machine, by name.
+    pub fn stages(&self) -> impl Iterator<Item = &'static str> {
+        self.machine.into_iter().flat_map(|machine| machine.states).map(|state| state.name)
     }
 
     /// The state machine as a Mermaid state diagram, drawn from the table that runs; none where it is no machine.
@@ -103,10 +108,22 @@ impl fmt::Display for ProcessDescription {
         for name in self.sends() {
             writeln!(formatter, "  sends    {name}")?;
         }
+        if let Some(machine) = &self.machine {
+            let otherwise = match machine.otherwise {
+                Otherwise::Ignore => "is ignored",
+                Otherwise::Park => "parks the instance",
+                Otherwise::Fail => "stops the process manager",
+            };
+            writeln!(formatter, "  a message that is not valid in a state {otherwise}")?;
+        }
         for state in self.machine.iter().flat_map(|machine| machine.states) {
             writeln!(formatter, "  state    {}", state.name)?;
             for transition in state.transitions {
-                writeln!(formatter, "    {} -> {}", transition.on, transition.to)?;
+                write!(formatter, "    {} -> {}", transition.on, transition.to)?;
+                if !transition.sends.is_empty() {
+                    write!(formatter, " / {}", transition.sends.join(", "))?;
+                }
+                writeln!(formatter)?;
             }
         }
         Ok(())

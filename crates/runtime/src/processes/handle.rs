@@ -24,9 +24,9 @@ use crate::{
 /// [`Bus::handlers`](crate::Bus::handlers).
 #[derive(Clone)]
 pub struct Processes {
-    store: Arc<dyn EventStore>,
-    handlers: Handlers,
-    managers: Arc<BTreeMap<&'static str, Arc<dyn AnyManager>>>,
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) handlers: Handlers,
+    pub(super) managers: Arc<BTreeMap<&'static str, Arc<dyn AnyManager>>>,
 }
 
 impl std::fmt::Debug for Processes {
@@ -112,38 +112,45 @@ impl Processes {
     ) -> Result<InstancesPage, ProcessesError> {
         let manager = self.find(name)?;
         let parked = self.parked(name).await?;
-        let mut instances = Vec::new();
+        let (mut page, limit) = (InstancesPage { instances: Vec::new(), next: None }, limit.max(1));
         let mut last = match after {
             Some(id) => Some(StreamName::of_instance(name, id).map_err(ProcessesError::id)?),
             None => None,
         };
+        let is_behind = |id: &String| after.is_none_or(|after| id.as_str() > after);
+        let mut unlisted = parked.iter().filter(|(id, _)| is_behind(id)).peekable();
         loop {
             let query = StreamQuery {
                 prefix: format!("{name}-"),
                 category: Some(name.to_owned()),
                 after: last.clone(),
-                limit: limit.max(1),
+                limit,
             };
-            let page = self.store.streams(query).await?;
-            for info in &page.streams {
+            let streams = self.store.streams(query).await?;
+            for info in &streams.streams {
                 let id = info.stream.id().unwrap_or_default();
+                while let Some((key, error)) = unlisted.next_if(|(key, _)| key.as_str() <= id) {
+                    if key != id && page.take(never_begun(key, error), state, limit) {
+                        return Ok(page);
+                    }
+                }
                 last = Some(info.stream.clone());
                 let Some(mut summary) = manager.summary(id).await? else { continue };
                 note_parked(&mut summary, parked.get(id));
-                let is_meant = |word| summary.state.word() == word || summary.stage == Some(word);
-                if !state.is_none_or(is_meant) {
-                    continue;
-                }
-                instances.push(summary);
-                if instances.len() >= limit.max(1) {
-                    let next = Some(id.to_owned());
-                    return Ok(InstancesPage { instances, next });
+                if page.take(summary, state, limit) {
+                    return Ok(page);
                 }
             }
-            if !page.more {
-                return Ok(InstancesPage { instances, next: None });
+            if !streams.more {
+                break;
             }
         }
+        for (key, error) in unlisted {
+            if page.take(never_begun(key, error), state, limit) {
+                return Ok(page);
+            }
+        }
+        Ok(page)
     }
 
     /// An instance and how it came to be what it is.
@@ -151,9 +158,15 @@ impl Processes {
     /// # Errors
     /// An unknown name, an instance that is not there, and the failures of the store.
     pub async fn show(&self, name: &str, id: &str) -> Result<InstanceReport, ProcessesError> {
-        let report = self.find(name)?.report(id).await?;
-        let mut report = report.ok_or_else(|| no_instance(name, id))?;
+        let manager = self.find(name)?;
         let parked = self.handlers.parked(name).await?.into_iter().find(|sequence| sequence.key == id);
+        let mut report = match (manager.report(id).await?, &parked) {
+            (Some(report), _) => report,
+            (None, Some(parked)) => {
+                InstanceReport::never_begun(manager.name(), never_begun(id, &parked.error))
+            }
+            (None, None) => return Err(no_instance(name, id)),
+        };
         note_parked(&mut report.summary, parked.as_ref().map(|sequence| &sequence.error));
         report.parked = parked;
         Ok(report)
@@ -169,16 +182,20 @@ impl Processes {
     }
 
     /// Ends an instance, for this reason: its timers are cancelled, and what it was parked at is discarded. What it
-    /// has sent before stays sent.
+    /// has sent before stays sent. One that has come to its end, but is parked at its last event, is let go.
     ///
     /// # Errors
-    /// An unknown name, an instance that does not run, and the failures of the store.
+    /// An unknown name, an instance that neither runs nor is parked, and the failures of the store.
     pub async fn stop(&self, name: &str, id: &str, reason: &str) -> Result<(), ProcessesError> {
-        self.find(name)?.stop(id, reason).await?;
-        if self.parked(name).await?.contains_key(id) {
+        let is_parked = self.parked(name).await?.contains_key(id);
+        let is_stopped = self.find(name)?.stop(id, reason, is_parked).await?;
+        if is_parked {
             self.handlers.discard(name, id, Scope::All).await?;
         }
-        Ok(())
+        if is_stopped || is_parked {
+            return Ok(());
+        }
+        Err(ProcessesError::Refused(format!("`{name}` has no instance `{id}` that runs")))
     }
 
     /// Builds the state of an instance again from its entries, with the functions of today. Nothing is sent.
@@ -217,12 +234,28 @@ fn note_parked(summary: &mut Summary, error: Option<&String>) {
     }
 }
 
+/// An instance that is parked at its first event, so that nothing is stored of it yet.
+fn never_begun(id: &str, error: &str) -> Summary {
+    Summary {
+        id: id.to_owned(),
+        state: InstanceState::Parked,
+        stage: None,
+        revision: None,
+        timers: 0,
+        error: Some(error.to_owned()),
+    }
+}
+
 fn no_instance(process: &str, id: &str) -> ProcessesError {
     ProcessesError::NoInstance { process: process.to_owned(), id: id.to_owned() }
 }
 
 #[async_trait]
 impl<P: ProcessManager> AnyManager for Manager<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
     fn drop_idle(&self) {
         Manager::drop_idle(self);
     }
@@ -252,14 +285,14 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
         Ok(self.load(&mut instance).await?)
     }
 
-    async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError> {
+    async fn stop(&self, id: &str, reason: &str, is_parked: bool) -> Result<bool, ProcessesError> {
         let kept = self.instance(id)?;
         let mut instance = kept.value.lock().await;
         for _ in 0..=self.options.conflict_retries {
             self.load(&mut instance).await?;
-            if instance.running.is_none() {
-                let what = format!("`{}` has no instance `{id}` that runs", P::NAME);
-                return Err(ProcessesError::Refused(what));
+            // One that has come to its end may still wait for its last commands.
+            if instance.running.is_none() && !(is_parked && instance.ended.is_some()) {
+                return Ok(false);
             }
             let entry = Stopped { reason: reason.to_owned(), at_us: self.clock.now().as_micros() };
             let cause = uuid::Uuid::new_v5(
@@ -270,7 +303,8 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
             let causes = (correlation_id.as_ref(), cause);
             if let Ok(revision) = self.append(&mut instance, cause, (STOPPED, &entry), causes).await? {
                 instance.note_stopped(revision);
-                return Ok(self.note_timers(&mut instance).await?);
+                self.note_timers(&mut instance).await?;
+                return Ok(true);
             }
         }
         Err(ProcessesError::Refused("others changed the instance again and again: try again".to_owned()))

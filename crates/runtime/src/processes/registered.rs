@@ -35,11 +35,13 @@ pub(crate) struct AtWork {
 /// The instances of a process manager whose type is known only at run time.
 #[async_trait]
 pub(crate) trait AnyManager: Send + Sync {
+    fn name(&self) -> &'static str;
     fn drop_idle(&self);
     async fn summary(&self, id: &str) -> Result<Option<Summary>, ProcessesError>;
     async fn report(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError>;
     async fn rebuild(&self, id: &str) -> Result<(), ProcessesError>;
-    async fn stop(&self, id: &str, reason: &str) -> Result<(), ProcessesError>;
+    /// Ends an instance that runs, or is parked at its end; answers whether it is such a one.
+    async fn stop(&self, id: &str, reason: &str, is_parked: bool) -> Result<bool, ProcessesError>;
     /// Sends the command of a timer that is due, if the instance still waits for it.
     async fn timer_is_due(&self, id: &str, name: &str, timer: TimerId) -> Result<(), String>;
 }

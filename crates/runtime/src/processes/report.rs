@@ -62,6 +62,20 @@ pub struct InstancesPage {
     pub next: Option<String>,
 }
 
+impl InstancesPage {
+    /// Takes in an instance that is in this state; answers whether the page is full.
+    pub(super) fn take(&mut self, summary: Summary, state: Option<&str>, limit: usize) -> bool {
+        let is_meant = |word| summary.state.word() == word || summary.stage == Some(word);
+        if !state.is_none_or(is_meant) {
+            return false;
+        }
+        let is_last = self.instances.len() + 1 >= limit;
+        self.next = is_last.then(|| summary.id.clone());
+        self.instances.push(summary);
+        is_last
+    }
+}
+
 /// An instance and how it came to be what it is.
 #[derive(Debug, Clone, Serialize)]
 pub struct InstanceReport {
@@ -143,6 +157,14 @@ pub struct TimerReport {
     pub command: String,
     /// The stream of the instance that it is sent to.
     pub target: String,
+}
+
+impl InstanceReport {
+    /// An instance of which nothing is stored yet.
+    pub(super) fn never_begun(process: &'static str, summary: Summary) -> Self {
+        let (history, waiting) = (Vec::new(), Vec::new());
+        InstanceReport { process, summary, value: None, history, waiting, parked: None }
+    }
 }
 
 impl<P: ProcessManager> Manager<P> {

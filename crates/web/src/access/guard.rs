@@ -8,12 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use engine_store::EventStore;
 use http::{HeaderMap, header};
 
 use super::{
     Caller, User, Users, UsersError, Via,
     attempts::Attempts,
     sessions::{self, Sessions},
+    tokens::Tokens,
     verified::Verified,
 };
 use crate::{Web, WebOptions, api::Problem};
@@ -25,6 +27,7 @@ pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 pub(crate) struct Guard {
     pub(crate) users: Arc<dyn Users>,
     pub(crate) sessions: Sessions,
+    pub(crate) tokens: Tokens,
     attempts: Attempts,
     verified: Verified,
 }
@@ -33,7 +36,7 @@ pub(crate) struct Guard {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     /// The name, the password, or the token is wrong.
-    #[error("the name or the password is wrong")]
+    #[error("the name, the password or the token is wrong")]
     Wrong,
     /// There were too many tries.
     #[error("too many failed sign-ins: try again in {0} s")]
@@ -44,10 +47,11 @@ pub(crate) enum Refused {
 }
 
 impl Guard {
-    pub(crate) fn new(users: Arc<dyn Users>, options: &WebOptions) -> Self {
+    pub(crate) fn new(users: Arc<dyn Users>, store: Arc<dyn EventStore>, options: &WebOptions) -> Self {
         Guard {
             users,
             sessions: Sessions::new(options.sessions, options.session_idle, options.session_longest),
+            tokens: Tokens::new(store),
             attempts: Attempts::new(options.sign_in_failures, options.sign_in_pause),
             verified: Verified::default(),
         }
@@ -79,6 +83,7 @@ impl Guard {
     /// Forgets what is known of a user whose rights or password have changed, and ends the user's sessions.
     pub(crate) fn forget(&self, login: &str) {
         self.verified.forget(login);
+        self.tokens.forget(login);
         self.sessions.end_all_of(login);
     }
 
@@ -94,10 +99,16 @@ impl Guard {
                 Some((login, password)) => self.verify(&login, &password, address).await,
                 None => Err(Refused::Wrong),
             }
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            self.by_token(secret.trim()).await
         } else {
             Err(Refused::Wrong)
         };
         Some(user.map(|user| Caller { role: user.role(), name: user.login, via: Via::Credentials }))
+    }
+
+    async fn by_token(&self, token: &str) -> Result<User, Refused> {
+        self.tokens.user(&*self.users, token).await?.ok_or(Refused::Wrong)
     }
 
     fn by_cookie(&self, headers: &HeaderMap) -> Option<Caller> {
@@ -130,6 +141,11 @@ pub(crate) async fn identify(State(web): State<Web>, mut request: Request, next:
     next.run(request).await
 }
 
+/// Whether a browser says that a page of another site sent this. Programs say nothing.
+pub(crate) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+}
+
 /// Refuses changes that come with the cookie of a session, but without the secret that only our own pages know: they
 /// could come from somebody else's page.
 pub(crate) async fn guard_writes(request: Request, next: Next) -> Response {
@@ -138,6 +154,7 @@ pub(crate) async fn guard_writes(request: Request, next: Next) -> Response {
         Some(Via::Session { csrf }) if !request.method().is_safe() => {
             request.headers().get(CSRF_HEADER).is_some_and(|secret| secret.as_bytes() == csrf.as_bytes())
         }
+        Some(Via::Credentials) if !request.method().is_safe() => !is_from_elsewhere(request.headers()),
         _ => true,
     };
     if is_allowed { next.run(request).await } else { Problem::foreign_page().into_response() }

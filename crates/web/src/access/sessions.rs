@@ -79,7 +79,7 @@ impl Sessions {
 }
 
 /// A text that nobody can guess: 244 bits of chance.
-fn secret() -> String {
+pub(super) fn secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 

@@ -29,6 +29,7 @@ use super::{Problem, routes};
         (name = "events", description = "Streams and their events."),
         (name = "read models", description = "Asking read models, and building them anew."),
         (name = "handlers", description = "What listens to events."),
+        (name = "processes", description = "The instances of process managers, and their timers."),
         (name = "map", description = "What is registered."),
     ),
 )]

@@ -1,14 +1,14 @@
 //! The store that counts. Everything is handed on; a test checks that nothing of the contract is left out.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine_store::{
-    AllPage, AppendError, AppendRequest, Appended, DeleteMode, Document, DocumentKey, EventStore,
-    EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
-    ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
-    Subscription, SubscriptionMessage, VerifyProgress, VerifyReport, subscribe::Source,
+    AllPage, AppendError, AppendRequest, Appended, BackupReport, DeleteMode, Document, DocumentKey,
+    EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
+    ReadError, ReadStream, ScavengeReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
+    SubscribeTo, Subscription, SubscriptionMessage, VerifyProgress, VerifyReport, subscribe::Source,
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 
@@ -126,6 +126,25 @@ impl EventStore for Measured {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<ScavengeReport, MaintenanceError> {
         self.inner.scavenge(progress).await
+    }
+
+    async fn backup(
+        &self,
+        destination: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<BackupReport, MaintenanceError> {
+        self.inner.backup(destination, progress).await
+    }
+
+    async fn stats(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<StoreStats, MaintenanceError> {
+        self.inner.stats(progress).await
+    }
+
+    fn unsupported(&self, what: &str) -> MaintenanceError {
+        self.inner.unsupported(what)
     }
 
     fn properties(&self) -> Properties {

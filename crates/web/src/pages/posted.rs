@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::Fault;
 use crate::{
     Web,
-    access::{Caller, Role, Via},
+    access::{Caller, Role, Via, is_from_elsewhere},
     api::Problem,
 };
 
@@ -36,6 +36,9 @@ impl FromRequest<Web> for Posted {
     type Rejection = Fault;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Fault> {
+        if is_from_elsewhere(request.headers()) {
+            return Err(Problem::foreign_page().into());
+        }
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Fault::SignIn { to: "/".to_owned() })?;
         let body = Bytes::from_request(request, web)

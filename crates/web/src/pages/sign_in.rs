@@ -52,7 +52,7 @@ fn form(web: &Web, to: &str, login: &str, fault: Option<&str>) -> Markup {
 
 pub(super) async fn sign_in(State(web): State<Web>, request: Request) -> Result<Response, Fault> {
     let address = access::address(&request);
-    let from_elsewhere = is_from_elsewhere(&request);
+    let from_elsewhere = access::is_from_elsewhere(request.headers());
     let body = axum::body::to_bytes(request.into_body(), 16 * 1024).await.unwrap_or_else(|_| Bytes::new());
     if from_elsewhere {
         return Err(Problem::foreign_page().into());
@@ -76,12 +76,6 @@ pub(super) async fn sign_in(State(web): State<Web>, request: Request) -> Result<
     let mut fault = refused.to_string();
     fault[..1].make_ascii_uppercase();
     Ok((status, form(&web, to, login, Some(&format!("{fault}.")))).into_response())
-}
-
-/// Whether a browser says that another site sent the form.
-fn is_from_elsewhere(request: &Request) -> bool {
-    let site = request.headers().get("sec-fetch-site");
-    site.is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// Where to go afterwards: a page of ours, never another site.

@@ -1,7 +1,10 @@
-//! The store: what is in it, and checking that it is whole.
+//! The store: what is in it, checking that it is whole, and giving back room.
 
-use axum::{extract::State, response::Redirect};
-use engine_store::{EventTypeCount, VerifyProgress, VerifyReport};
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use engine_store::{EventStore, EventTypeCount, ScavengeReport, VerifyProgress, VerifyReport};
 use maud::{Markup, html};
 use serde_json::json;
 use tokio::sync::watch;
@@ -13,13 +16,27 @@ use super::{
 use crate::{
     Web,
     access::{Caller, Role},
+    api::Problem,
     audit,
 };
 
-/// A check that goes on or has ended.
-pub(crate) struct Verifying {
+/// Work on the store that goes on or has ended.
+pub(crate) struct Work {
+    what: What,
     progress: watch::Receiver<VerifyProgress>,
-    outcome: watch::Receiver<Option<Result<VerifyReport, String>>>,
+    outcome: watch::Receiver<Option<Result<Outcome, String>>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Verify,
+    Scavenge,
+}
+
+#[derive(Debug, Clone)]
+enum Outcome {
+    Verified(VerifyReport),
+    Scavenged(ScavengeReport),
 }
 
 /// `/store`.
@@ -38,7 +55,7 @@ pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>) -> Page {
             }
         }
         div.grid.two {
-            (verification(&web, &caller))
+            (working(&web, &caller))
             section.card { header { h2 { "Types of events" } } (type_table(&types)) }
         }
     };
@@ -61,25 +78,35 @@ fn type_table(types: &[EventTypeCount]) -> Markup {
     }
 }
 
-fn verification(web: &Web, caller: &Caller) -> Markup {
-    let verifying = web.verifying().lock();
-    let outcome = verifying.as_ref().map(|verifying| verifying.outcome.borrow().clone());
-    let progress = verifying.as_ref().map(|verifying| *verifying.progress.borrow());
+fn working(web: &Web, caller: &Caller) -> Markup {
+    let work = web.work().lock();
+    let outcome = work.as_ref().map(|work| work.outcome.borrow().clone());
+    let progress = work.as_ref().map(|work| (work.what, *work.progress.borrow()));
     let goes_on = matches!(outcome, Some(None));
     html! {
-        section.card id="verify" data-live="" hx-get="/store" hx-select="#verify" hx-target="#verify" hx-swap="outerMorph" hx-trigger="live" {
+        section.card id="work" data-live="" hx-get="/store" hx-select="#work" hx-target="#work" hx-swap="outerMorph" hx-trigger="live" {
             header {
-                h2 { "Is it whole?" }
-                @if caller.role == Role::Admin && !goes_on { (button(caller, "/store/verify", "Verify", "", None)) }
+                h2 { "Looking after it" }
+                @if caller.role == Role::Admin && !goes_on { span.inline {
+                    (button(caller, "/store/verify", "Verify", "", None))
+                    (button(caller, "/store/scavenge", "Scavenge", "", Some("Remove the events that can no longer be read?")))
+                } }
             }
             div.body {
                 @match outcome {
-                    None => { p.muted { "Verifying reads all of it: every frame, checksum and index. Appends go on meanwhile." } },
-                    Some(None) => { @if let Some(at) = progress {
-                        progress max=(at.total.max(1)) value=(at.done) aria-label="How much is verified" {}
+                    None => {
+                        p.muted { "Verifying reads all of it: every frame, checksum and index. Scavenging gives back the room of events that can no longer be read. Appends go on meanwhile." }
+                    },
+                    Some(None) => { @if let Some((what, at)) = progress {
+                        p { @if what == What::Verify { "It is being verified." } @else { "It is being scavenged." } }
+                        progress max=(at.total.max(1)) value=(at.done) aria-label="How much is done" {}
                         p.muted { (words::number(at.done)) " of " (words::number(at.total)) }
                     } },
-                    Some(Some(Ok(report))) => { (told(&report)) },
+                    Some(Some(Ok(Outcome::Verified(report)))) => { (told(&report)) },
+                    Some(Some(Ok(Outcome::Scavenged(report)))) => {
+                        div.notice.good { strong { "It is scavenged. " } (words::count(report.events, "event")) " removed, " (words::bytes(report.bytes)) " given back." }
+                        p.muted { (words::number(report.rewritten)) " of " (words::count(report.segments, "segment")) " written anew." }
+                    },
                     Some(Some(Err(fault))) => { div.notice.bad { (fault) } },
                 }
             }
@@ -101,24 +128,44 @@ fn told(report: &VerifyReport) -> Markup {
     }
 }
 
-/// `POST /store/verify`: begins a check, unless one goes on.
-pub(super) async fn verify(State(web): State<Web>, posted: Posted) -> Result<Redirect, Fault> {
+/// `POST /store/{work}`: begins, unless something goes on.
+pub(super) async fn work(
+    State(web): State<Web>,
+    Path(work): Path<String>,
+    posted: Posted,
+) -> Result<Redirect, Fault> {
     let posted = posted.at_least(Role::Admin)?;
-    audit::record(web.store(), &posted.caller, "verify", "store", json!({}), "begun").await;
-    let mut verifying = web.verifying().lock();
-    if verifying.as_ref().is_none_or(|verifying| verifying.outcome.borrow().is_some()) {
+    let what = match work.as_str() {
+        "verify" => What::Verify,
+        "scavenge" => What::Scavenge,
+        _ => return Err(Problem::not_found(format!("There is no work `{work}`.")).into()),
+    };
+    audit::record(web.store(), &posted.caller, &work, "store", json!({}), "begun").await;
+    let mut work = web.work().lock();
+    if work.as_ref().is_none_or(|work| work.outcome.borrow().is_some()) {
         let (told, progress) = watch::channel(VerifyProgress::default());
         let (ended, outcome) = watch::channel(None);
-        *verifying = Some(Verifying { progress, outcome });
+        *work = Some(Work { what, progress, outcome });
         let store = web.store().clone();
         tokio::spawn(async move {
-            let report = store
-                .verify(&|progress| {
-                    let _ = told.send(progress);
-                })
-                .await;
-            let _ = ended.send(Some(report.map_err(|error| error.to_string())));
+            let _ = ended.send(Some(carry_out(&*store, what, told).await));
         });
     }
     Ok(Redirect::to("/store"))
+}
+
+async fn carry_out(
+    store: &dyn EventStore,
+    what: What,
+    told: watch::Sender<VerifyProgress>,
+) -> Result<Outcome, String> {
+    let tell = |progress: VerifyProgress| {
+        let _ = told.send(progress);
+    };
+    match what {
+        What::Verify => store.verify(&tell).await.map(Outcome::Verified).map_err(|error| error.to_string()),
+        What::Scavenge => {
+            store.scavenge(&tell).await.map(Outcome::Scavenged).map_err(|error| error.to_string())
+        }
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{driver::Browser, kit::Node, post::Post};
 
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 16] = [
     ("overview", "/"),
     ("streams", "/streams"),
     ("stream", "/streams/account-jsdf"),
@@ -14,6 +14,9 @@ const PAGES: [(&str, &str); 13] = [
     ("deposit", "/commands/DepositMoney"),
     ("aggregates", "/aggregates"),
     ("map", "/map"),
+    ("processes", "/processes"),
+    ("process", "/processes/transfers/t1"),
+    ("timers", "/timers"),
     ("store", "/store"),
     ("users", "/users"),
     ("account", "/account"),
@@ -25,6 +28,7 @@ async fn node() -> Node {
     for (id, amounts) in [("jsdf", &[23, 5, 1_200][..]), ("kasse", &[10]), ("mueller", &[300, 45])] {
         node.account(id, amounts).await;
     }
+    node.send("TransferMoney", json!({ "id": "t1", "from": "jsdf", "to": "kasse", "amount": 100 })).await;
     node.send("WithdrawMoney", json!({ "id": "jsdf", "amount": 9_000 })).await;
     node
 }

@@ -6,4 +6,5 @@ mod document;
 mod events;
 mod handlers;
 mod post;
+mod processes;
 mod read_models;

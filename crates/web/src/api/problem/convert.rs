@@ -3,6 +3,7 @@
 use engine_runtime::{
     JsonSendError, LoadError, SendError,
     listen::HandlersError,
+    processes::ProcessesError,
     read_models::{ProjectionsError, QueryError},
 };
 use engine_store::{AppendError, ReadError};
@@ -10,7 +11,7 @@ use engine_types::{command::InvalidCommand, stream::InvalidName};
 use http::StatusCode;
 
 use super::Problem;
-use crate::access::{Refused, UsersError};
+use crate::access::{Refused, TokensError, UsersError};
 
 /// The status that says best what a sender does next. What may have taken effect, or may do so later, is never a
 /// fault of the sender's.
@@ -134,6 +135,20 @@ impl From<ProjectionsError> for Problem {
     }
 }
 
+impl From<ProcessesError> for Problem {
+    fn from(error: ProcessesError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProcessesError::Unknown { .. } => Problem::new(StatusCode::NOT_FOUND, "unknown_process", detail),
+            ProcessesError::NoInstance { .. } => Problem::not_found(detail),
+            ProcessesError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
+            ProcessesError::Handlers(error) => error.into(),
+            ProcessesError::Store(error) => error.into(),
+            _ => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail),
+        }
+    }
+}
+
 impl From<InvalidName> for Problem {
     fn from(error: InvalidName) -> Self {
         Problem::bad_request(format!("the name of the stream {error}"))
@@ -147,6 +162,18 @@ impl From<UsersError> for Problem {
             UsersError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, "unknown_user", detail),
             UsersError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
             UsersError::Unavailable(_) => Problem::unavailable("unavailable", detail),
+        }
+    }
+}
+
+impl From<TokensError> for Problem {
+    fn from(error: TokensError) -> Self {
+        match error {
+            TokensError::TooMany => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", error.to_string())
+            }
+            TokensError::Read(error) => error.into(),
+            TokensError::Write(error) => error.into(),
         }
     }
 }

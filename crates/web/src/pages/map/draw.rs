@@ -92,6 +92,27 @@ fn listeners(map: &Map, events: &[(usize, &str, &str)], drawing: &mut Drawing) {
         drawing.link(at, "/handlers".to_owned());
         drawing.edges.extend(heard.into_iter().map(|(from, ..)| (*from, at)));
     }
+    for process in &map.processes {
+        let heard: Vec<_> = events
+            .iter()
+            .filter(|(_, _, name)| process.event_types.iter().any(|heard| heard == name))
+            .collect();
+        let at = drawing.put(
+            3,
+            middle(drawing, heard.iter().map(|(at, ..)| *at)),
+            "process",
+            process.name,
+            "a process manager",
+        );
+        drawing.link(at, format!("/processes/{}", process.name));
+        drawing.edges.extend(heard.into_iter().map(|(from, ..)| (*from, at)));
+        let y = drawing.things[at].y;
+        for name in process.sends() {
+            let to = drawing.put(4, y, "command", name, "a command that it sends");
+            drawing.link(to, format!("/commands/{name}"));
+            drawing.edges.push((at, to));
+        }
+    }
     for projection in &map.projections {
         let heard: Vec<_> = events.iter().filter(|(_, _, name)| projection.events.contains(name)).collect();
         let at = drawing.put(
@@ -142,7 +163,7 @@ fn svg(drawing: &Drawing) -> Markup {
     let (width, height) = (x(columns) - GAP.0 + 2, drawing.bottom() + 4);
     html! {
         svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="What is registered, and what leads to what" {
-            @for (column, title) in (0..columns).zip(["Commands", "Aggregates", "Events", "Listeners", "Queries"]) {
+            @for (column, title) in (0..columns).zip(["Commands", "Aggregates", "Events", "Listeners", "Queries, commands"]) {
                 text.lane x=(x(column)) y="14" { (title) }
             }
             @for (from, to) in &drawing.edges { (edge(&drawing.things[*from], &drawing.things[*to])) }

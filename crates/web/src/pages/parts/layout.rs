@@ -16,6 +16,8 @@ pub(in crate::pages) enum Nav {
     Map,
     Handlers,
     Parked,
+    Processes,
+    Timers,
     Store,
     Users,
     Api,
@@ -42,7 +44,15 @@ const MENU: [(&str, &[Item]); 4] = [
             (Nav::Map, "/map", "Map"),
         ],
     ),
-    ("Processing", &[(Nav::Handlers, "/handlers", "Handlers"), (Nav::Parked, "/parked", "Parked events")]),
+    (
+        "Processing",
+        &[
+            (Nav::Handlers, "/handlers", "Handlers"),
+            (Nav::Parked, "/parked", "Parked events"),
+            (Nav::Processes, "/processes", "Processes"),
+            (Nav::Timers, "/timers", "Timers"),
+        ],
+    ),
     (
         "Node",
         &[(Nav::Store, "/store", "Store"), (Nav::Users, "/users", "Users"), (Nav::Api, "/api", "HTTP API")],

@@ -53,3 +53,57 @@ async fn commands_and_orders_need_an_operator() {
         Answer::of(request("olga").json(&body)).await.expect(StatusCode::OK);
     }
 }
+
+#[tokio::test]
+async fn a_token_stands_for_its_user_until_it_is_revoked() {
+    let node = Node::bank().await;
+    let form = |fields: &[(&str, &str)]| node.request(Method::POST, "/account/tokens").form(fields);
+    let page = Answer::of(form(&[("purpose", "a cash machine")])).await;
+    let token = page.text.split_once("id=\"token\">").and_then(|(_, rest)| rest.split('<').next());
+    let token = token.expect("it is shown").to_owned();
+    let ask = |token: &str| Answer::of(node.anonymous(Method::GET, "/api/map").bearer_auth(token));
+    ask(&token).await.expect(StatusCode::OK);
+    ask("another").await.expect(StatusCode::UNAUTHORIZED);
+    let hash = page.text.split_once("name=\"revoke\" value=\"").and_then(|(_, rest)| rest.split('"').next());
+    Answer::of(form(&[("revoke", hash.expect("it is listed"))])).await;
+    ask(&token).await.expect(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn what_the_page_of_another_site_sends_is_refused() {
+    let node = Node::bank().await;
+    for path in ["/commands/CreateAccount", "/api/commands/CreateAccount", "/sign-in", "/users"] {
+        let request = node.request(Method::POST, path).header("Sec-Fetch-Site", "cross-site").body("{}");
+        assert_eq!(Answer::of(request).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_the_secret_of_its_session_is_refused() {
+    let node = Node::bank().await;
+    let sign_in =
+        node.anonymous(Method::POST, "/sign-in").form(&[("login", "admin"), ("password", "changeit")]);
+    let answer = Answer::of(sign_in).await;
+    let cookie = answer.headers["set-cookie"].to_str().expect("text");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let cookie = cookie.split(';').next().expect("a value").to_owned();
+    let page =
+        Answer::of(node.anonymous(Method::GET, "/commands/CreateAccount").header("Cookie", &cookie)).await;
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let secret = page.text.split_once("name=\"csrf\" value=\"").and_then(|(_, rest)| rest.split('"').next());
+    let secret = secret.expect("a form carries it").to_owned();
+    let send = |secret: &str| {
+        let fields = [("csrf", secret), ("id", "jsdf"), ("$do", "send")];
+        let request = node.anonymous(Method::POST, "/commands/CreateAccount").header("Cookie", &cookie);
+        Answer::of(request.form(&fields))
+    };
+    assert_eq!(send("wrong").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(send(&secret).await.status, StatusCode::OK);
+    let audit = node.get("/api/streams/$audit").await.expect(StatusCode::OK);
+    let acted = &audit["events"][0]["data"];
+    assert_eq!(
+        (&acted["user"], &acted["subject"], &acted["outcome"]),
+        (&"admin".into(), &"CreateAccount".into(), &"accepted".into())
+    );
+}

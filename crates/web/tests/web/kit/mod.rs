@@ -47,7 +47,12 @@ impl Node {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, service).await;
         });
-        Node { bus, address, client: Client::new(), task }
+        Node {
+            bus,
+            address,
+            client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client"),
+            task,
+        }
     }
 
     /// A request without a name.

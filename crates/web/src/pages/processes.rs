@@ -1,0 +1,216 @@
+//! Process managers: their machines, their instances, and one instance with all that it has decided.
+
+mod instance;
+mod machine;
+
+use axum::{
+    extract::{Path, Query, State},
+    response::Redirect,
+};
+use engine_runtime::{
+    map::ProcessDescription,
+    processes::{InstanceState, InstancesPage, ProcessesError},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Fault, Nav, Page, Posted, Seen, layout,
+    parts::{empty, encoded, notice, words},
+};
+use crate::{Web, access::Role, api::Problem, audit, timers};
+
+/// How many instances a page shows.
+const SHOWN: usize = 50;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Which {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    after: String,
+    #[serde(default)]
+    done: String,
+    #[serde(default)]
+    fault: String,
+}
+
+impl Which {
+    fn some(text: &str) -> Option<&str> {
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    fn told(&self) -> Markup {
+        html! {
+            @if !self.done.is_empty() { (notice("good", &self.done)) }
+            @if !self.fault.is_empty() { (notice("bad", &self.fault)) }
+        }
+    }
+}
+
+/// `/processes`: which there are.
+pub(super) async fn list(Seen(caller): Seen, State(web): State<Web>) -> Page {
+    let processes = &web.map().processes;
+    let body = html! {
+        (layout::head(&html! { "Processes" }, "A process manager listens to events and sends commands. Each instance is one process under way.", &html! {}))
+        @if processes.is_empty() { section.card { (empty("No process managers", "This application registers none.")) } }
+        @for process in processes {
+            section.card {
+                header {
+                    h2 { a href={ "/processes/" (process.name) } { (process.name) } }
+                    span.muted { "hears " (words::count(process.event_types.len() as u64, "type")) " of events" }
+                }
+                @if let Some(machine) = &process.machine { div.scroll { div.body { (machine::draw(machine, None)) } } }
+            }
+        }
+    };
+    Ok(layout::page(&web, &caller, Nav::Processes, "Processes", &body))
+}
+
+fn described<'a>(web: &'a Web, name: &str) -> Result<&'a ProcessDescription, Problem> {
+    let found = web.map().processes.iter().find(|process| process.name == name);
+    found.ok_or_else(|| Problem::not_found(format!("There is no process manager `{name}`.")))
+}
+
+/// `/processes/{name}`: its instances.
+pub(super) async fn instances(
+    Seen(caller): Seen,
+    State(web): State<Web>,
+    Path(name): Path<String>,
+    Query(which): Query<Which>,
+) -> Page {
+    let process = described(&web, &name)?;
+    let (state, after) = (Which::some(&which.state), Which::some(&which.after));
+    let page = web.bus().processes().list(&name, state, after, SHOWN).await?;
+    let stages: Vec<_> =
+        process.machine.iter().flat_map(|machine| machine.states).map(|state| state.name).collect();
+    let body = html! {
+        (layout::head(&html! { (name) }, "", &html! { a.button href="/processes" { "All processes" } }))
+        (which.told())
+        @if let Some(machine) = &process.machine {
+            section.card { header { h2 { "Its machine" } } div.scroll { div.body { (machine::draw(machine, state)) } } }
+        }
+        form.filters action={ "/processes/" (name) } {
+            div.field {
+                label for="state" { "State" }
+                select id="state" name="state" {
+                    option value="" { "all" }
+                    @for word in ["running", "ended", "parked"].into_iter().chain(stages) { option value=(word) selected[word == which.state] { (word) } }
+                }
+            }
+            button type="submit" { "Show" }
+        }
+        section.card { (table(&name, &page, &which)) }
+    };
+    Ok(layout::page(&web, &caller, Nav::Processes, &name, &body))
+}
+
+fn table(name: &str, page: &InstancesPage, which: &Which) -> Markup {
+    let link =
+        |after: &str| format!("/processes/{name}?state={}&after={}", encoded(&which.state), encoded(after));
+    html! {
+        @if page.instances.is_empty() { (empty("No instances", "One begins when an event says so.")) }
+        @else { div.scroll { table {
+            thead { tr { th { "Instance" } th.fit { "State" } th { "Stage" } th.num.fit { "Entries" } th.num.fit { "Timers" } th.optional { "Error" } } }
+            tbody data-rows="" { @for instance in &page.instances {
+                tr {
+                    td.mono { a.row-link href={ "/processes/" (name) "/" (encoded(&instance.id)) } { (instance.id) } }
+                    td.fit { (badge(instance.state)) }
+                    td { (instance.stage.unwrap_or("–")) }
+                    td.num.fit { @if let Some(revision) = instance.revision { (revision.0 + 1) } @else { "0" } }
+                    td.num.fit { (instance.timers) }
+                    td.optional.wrap { (instance.error.as_deref().unwrap_or_default()) }
+                }
+            } }
+        } } }
+        footer {
+            span { @if !which.after.is_empty() { a href=(link("")) { "First page" } } }
+            @if let Some(next) = &page.next { a rel="next" href=(link(next)) { "Next page" } }
+        }
+    }
+}
+
+fn badge(state: InstanceState) -> Markup {
+    let class = match state {
+        InstanceState::Running => "info",
+        InstanceState::Ended => "good",
+        InstanceState::Parked => "bad",
+    };
+    html! { span class={ "badge " (class) } { (state.word()) } }
+}
+
+/// `/processes/{name}/{id}`: one of them.
+pub(super) async fn show(
+    Seen(caller): Seen,
+    State(web): State<Web>,
+    Path((name, id)): Path<(String, String)>,
+    Query(which): Query<Which>,
+) -> Page {
+    caller.expect_payloads(&web)?;
+    let process = described(&web, &name)?;
+    let report = web.bus().processes().show(&name, &id).await?;
+    let body = html! {
+        (layout::head(&html! { span.muted { (name) " " } (id) }, "", &html! {
+            (badge(report.summary.state))
+            a.button href={ "/streams/" (encoded(&format!("{name}-{id}"))) } { "Its stream" }
+        }))
+        (which.told())
+        (instance::shown(&caller, process, &report))
+    };
+    Ok(layout::page(&web, &caller, Nav::Processes, &id, &body))
+}
+
+/// `POST /processes/{name}/{id}/{order}`.
+pub(super) async fn order(
+    State(web): State<Web>,
+    Path((name, id, order)): Path<(String, String, String)>,
+    posted: Posted,
+) -> Result<Redirect, Fault> {
+    let posted = posted.at_least(Role::Operator)?;
+    let reason = posted.field("reason").trim();
+    let processes = web.bus().processes();
+    let done = match order.as_str() {
+        "retry" => processes
+            .retry(&name, &id)
+            .await
+            .map(|events| format!("It goes on: {} handled.", words::count(events, "event"))),
+        "stop" if reason.is_empty() => Err(ProcessesError::Refused("say why it is to end".to_owned())),
+        "stop" => processes.stop(&name, &id, reason).await.map(|()| "It has ended.".to_owned()),
+        _ => return Err(Problem::not_found(format!("There is no order `{order}`.")).into()),
+    };
+    let subject = format!("{name}-{id}");
+    let outcome = if done.is_ok() { "done" } else { "refused" };
+    audit::record(web.store(), &posted.caller, &order, &subject, json!({ "reason": reason }), outcome).await;
+    let told = match done {
+        Ok(done) => format!("done={}", encoded(&done)),
+        Err(ProcessesError::Refused(fault)) => format!("fault={}", encoded(&fault)),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Redirect::to(&format!("/processes/{}/{}?{told}", encoded(&name), encoded(&id))))
+}
+
+/// `/timers`: what waits for its time.
+pub(super) async fn timers(Seen(caller): Seen, State(web): State<Web>) -> Page {
+    let found = timers::waiting(&web).await?;
+    let body = html! {
+        (layout::head(&html! { "Timers" }, "Commands that are sent at their time, also after a restart.", &html! {}))
+        @if !found.is_complete { (notice("warn", "There are more instances than were looked at; other timers may wait too.")) }
+        section.card id="timers" data-live="" hx-get="/timers" hx-select="#timers" hx-target="#timers" hx-swap="outerMorph" hx-trigger="live" {
+            @if found.timers.is_empty() { (empty("No timer waits", "Process managers set them.")) }
+            @else { div.scroll { table {
+                thead { tr { th.fit { "Due" } th { "Timer" } th { "Instance" } th { "Command" } th.optional { "For" } } }
+                tbody { @for waiting in &found.timers {
+                    tr {
+                        td.fit { (waiting.timer.due) }
+                        td { (waiting.timer.name) }
+                        td.mono { a href={ "/processes/" (waiting.process) "/" (encoded(&waiting.instance)) } { (waiting.process) "-" (waiting.instance) } }
+                        td { a.type href={ "/commands/" (waiting.timer.command) } { (waiting.timer.command) } }
+                        td.optional { (layout::stream_link(&waiting.timer.target)) }
+                    }
+                } }
+            } } }
+        }
+    };
+    Ok(layout::page(&web, &caller, Nav::Timers, "Timers", &body))
+}
