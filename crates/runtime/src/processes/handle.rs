@@ -118,7 +118,9 @@ impl Processes {
             None => None,
         };
         let is_behind = |id: &String| after.is_none_or(|after| id.as_str() > after);
-        let mut unlisted = parked.iter().filter(|(id, _)| is_behind(id)).peekable();
+        // Collected, because an iterator with a closure of references cannot be kept over a wait in a task that moves.
+        let unlisted: Vec<_> = parked.iter().filter(|(id, _)| is_behind(id)).collect();
+        let mut unlisted = unlisted.into_iter().peekable();
         loop {
             let query = StreamQuery {
                 prefix: format!("{name}-"),
