@@ -142,8 +142,8 @@ fn explained(error: &tokio_postgres::Error) -> String {
 /// # Errors
 /// What does not go together.
 pub(crate) fn hosts(whole: &Config, tls: &tls::Settings) -> Result<Vec<Host>, String> {
-    let (names, addresses, ports) = (whole.get_hosts(), whole.get_hostaddrs(), whole.get_ports());
-    let count = names.len().max(addresses.len());
+    let (names, addresses, ports) = (names(whole), whole.get_hostaddrs(), whole.get_ports());
+    let count = how_many(whole);
     if count == 0 {
         return Err("it names no host".to_owned());
     }
@@ -161,26 +161,30 @@ pub(crate) fn hosts(whole: &Config, tls: &tls::Settings) -> Result<Vec<Host>, St
         if let Some(address) = address {
             config.hostaddr(*address);
         }
-        let name = match names.get(place) {
-            Some(config::Host::Tcp(name)) => {
-                config.host(name);
-                name.clone()
-            }
-            // No TLS is spoken there, whatever is said.
-            #[cfg(unix)]
-            Some(config::Host::Unix(path)) => {
-                config.host_path(path).ssl_mode(SslMode::Disable);
-                path.display().to_string()
-            }
-            None => {
-                let name = address.map(ToString::to_string).unwrap_or_default();
-                config.host(&name);
-                name
-            }
-        };
+        let name = names.get(place).cloned().or(address.map(ToString::to_string)).unwrap_or_default();
+        if name.starts_with('/') {
+            // No TLS is spoken over a socket of this machine, whatever is said.
+            config.ssl_mode(SslMode::Disable);
+        }
+        config.host(&name);
         Host { name: format!("{name}:{port}"), config }
     };
     Ok((0..count).map(host).collect())
+}
+
+/// How many hosts there are.
+pub(crate) fn how_many(whole: &Config) -> usize {
+    names(whole).len().max(whole.get_hostaddrs().len())
+}
+
+/// The names of the hosts, or the folders of their sockets. The driver takes `host=a,b` of a URL for one.
+fn names(whole: &Config) -> Vec<String> {
+    let each = whole.get_hosts().iter().flat_map(|host| match host {
+        config::Host::Tcp(name) => name.split(',').map(str::to_owned).collect(),
+        #[cfg(unix)]
+        config::Host::Unix(path) => vec![path.display().to_string()],
+    });
+    each.collect()
 }
 
 /// The same, but for where to.

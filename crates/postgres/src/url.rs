@@ -132,8 +132,11 @@ impl Ours {
             config.application_name("engine");
         }
         // Of several hosts only one takes writes.
-        let many = config.get_hosts().len().max(config.get_hostaddrs().len());
-        let session = if many > 1 { TargetSessionAttrs::ReadWrite } else { TargetSessionAttrs::Any };
+        let session = if connect::how_many(&config) > 1 {
+            TargetSessionAttrs::ReadWrite
+        } else {
+            TargetSessionAttrs::Any
+        };
         config.target_session_attrs(self.session.unwrap_or(session));
         Ok(config)
     }
