@@ -2,9 +2,10 @@
 //!
 //! `cargo run --release --manifest-path benches/postgres/Cargo.toml [SECONDS]`, or with `ENGINE_TEST_POSTGRES=URL` on a
 //! server of yours. Each turn is one number of callers, who each send a deposit and wait until it is stored, to one of
-//! 1,000 accounts.
+//! 1,000 accounts. Before and after, one session commits rows one by one: what the disk allows a lone caller at most.
 
 mod engine_bank;
+mod floor;
 mod other_bank;
 
 use std::{
@@ -50,6 +51,7 @@ async fn main() {
     let theirs = Arc::new(other_bank::open(&url).await);
     open_accounts(&ours).await;
     open_accounts(&theirs).await;
+    println!("floor: {:.0} commits/s of one row each, in one session", floor::measure(&url, turn).await);
     println!("callers  engine/s  postgres-es/s  ratio   (medians of {TURNS} turns of {seconds} s, in turns)");
     for callers in [1, 8, 64, 256] {
         let (mut of_ours, mut of_theirs) = (Vec::new(), Vec::new());
@@ -60,6 +62,7 @@ async fn main() {
         let (ours, theirs) = (median(of_ours), median(of_theirs));
         println!("{callers:>7}  {ours:>8.0}  {theirs:>13.0}  {:>5.1}", ours / theirs);
     }
+    println!("floor: {:.0} commits/s of one row each, in one session", floor::measure(&url, turn).await);
 }
 
 async fn open_accounts(bank: &Arc<impl Bank>) {

@@ -17,6 +17,7 @@ use crate::{
 const MIGRATIONS: &[(&str, &str)] = &[
     ("events and documents", include_str!("../migrations/0001_events_and_documents.sql")),
     ("read models", include_str!("../migrations/0002_read_models.sql")),
+    ("shared read models", include_str!("../migrations/0003_shared_read_models.sql")),
 ];
 
 /// The oldest server that has all that is used: 13.

@@ -5,6 +5,7 @@
 
 mod generation;
 mod listing;
+mod replace;
 mod text;
 mod view;
 
@@ -118,6 +119,12 @@ impl RowStores for PostgresRows {
     fn open(&self, projection: &str, generation: GenerationId) -> Result<Arc<dyn RowStore>, RowError> {
         self.database.prepare()?;
         Ok(Arc::new(PostgresGeneration::open(self.database.clone(), projection, generation)?))
+    }
+
+    fn begin(&self, projection: &str, version: u32) -> Result<(GenerationId, Arc<dyn RowStore>), RowError> {
+        self.database.prepare()?;
+        let (generation, id) = PostgresGeneration::begin(self.database.clone(), projection, version)?;
+        Ok((id, Arc::new(generation)))
     }
 
     fn remove(&self, projection: &str, generation: GenerationId) -> Result<(), RowError> {

@@ -29,7 +29,7 @@ pub use retry::Scope;
 pub use status::HandlerState;
 
 pub(crate) use handlers::Start;
-pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, read, types_of};
+pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, OwnCheckpoint, read, types_of};
 pub(crate) use registered::{Registered, Registration, both};
 
 tokio::task_local! {

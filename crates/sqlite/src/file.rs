@@ -60,7 +60,8 @@ impl RowStore for SqliteFile {
         let rows =
             statement.query_map([], |row| Ok((row.get(0)?, position_of(row.get(1)?)))).map_err(failed)?;
         let late: BTreeMap<String, Position> = rows.collect::<Result<_, _>>().map_err(failed)?;
-        Ok(RowsState { position: Option::<i64>::map(position, position_of), ready, late })
+        let position = Option::<i64>::map(position, position_of);
+        Ok(RowsState { position, ready, late, ..RowsState::default() })
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Vec<u8>>, RowError> {

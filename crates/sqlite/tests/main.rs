@@ -10,4 +10,5 @@ mod parked;
 mod places;
 mod queries;
 mod rebuilds;
+mod shared;
 mod versions;

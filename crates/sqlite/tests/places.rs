@@ -253,6 +253,11 @@ impl RowStores for MortalRows {
         let inner = self.inner.open(projection, generation)?;
         Ok(Arc::new(MortalFile { inner, life: self.life.clone() }))
     }
+    fn begin(&self, projection: &str, version: u32) -> Result<(GenerationId, Arc<dyn RowStore>), RowError> {
+        self.life.step().map_err(RowError::unavailable)?;
+        let (generation, inner) = self.inner.begin(projection, version)?;
+        Ok((generation, Arc::new(MortalFile { inner, life: self.life.clone() })))
+    }
     fn remove(&self, projection: &str, generation: GenerationId) -> Result<(), RowError> {
         self.life.step().map_err(RowError::unavailable)?;
         self.inner.remove(projection, generation)

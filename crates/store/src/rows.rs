@@ -26,6 +26,10 @@ pub enum RowError {
     /// Another process has moved the rows on, and nothing was stored: look at them again, and store what is missing.
     #[error("another process has moved the read model on")]
     Overtaken,
+    /// What this process believes of the read model holds no more, and nothing was stored: another process shows other
+    /// rows, or has put sequences aside or taken them back. Find what is shown, and begin from there.
+    #[error("another process has built the read model anew, or changed what is put aside")]
+    Outdated,
     /// The rows are damaged: build them anew.
     #[error("the read model is damaged: {0}")]
     Damaged(#[source] BoxError),
@@ -71,6 +75,17 @@ pub trait RowStores: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// See [`RowError`].
     fn open(&self, projection: &str, generation: GenerationId) -> Result<Arc<dyn RowStore>, RowError>;
+
+    /// Begins a generation, with a number that is greater than all others of the projection. Where several processes
+    /// begin one at the same time, each has its own.
+    ///
+    /// # Errors
+    /// See [`RowError`].
+    fn begin(&self, projection: &str, version: u32) -> Result<(GenerationId, Arc<dyn RowStore>), RowError> {
+        let newest = self.generations(projection)?.iter().map(|id| id.number).max().unwrap_or(0);
+        let generation = GenerationId { version, number: newest + 1 };
+        Ok((generation, self.open(projection, generation)?))
+    }
 
     /// Removes a generation; removing what is not there is no error.
     ///
@@ -127,6 +142,11 @@ pub struct RowsState {
     pub ready: bool,
     /// For sequences that were put aside: the last event that was counted after all.
     pub late: BTreeMap<String, Position>,
+    /// The sequences that are put aside, where several processes share the rows, and the first event of each that waits:
+    /// only these may be passed over.
+    pub aside: BTreeMap<String, Position>,
+    /// Counts the changes of `late` and `aside`, where several processes share the rows.
+    pub changes: u64,
 }
 
 /// What is stored together.
@@ -137,13 +157,19 @@ pub struct RowBatch {
     /// The position that the rows are believed to have. Where they have another, somebody else writes them too, and
     /// nothing is stored: [`RowError::Overtaken`] where several processes may, else [`RowError::Unavailable`].
     pub before: Option<Position>,
+    /// The [`RowsState::changes`] that the rows are believed to have; otherwise as with `before`.
+    pub changes: u64,
     /// The new position, if it moves. It never moves back.
     pub position: Option<Position>,
     /// Entries of [`RowsState::late`] that are new.
     pub late: Vec<(String, Position)>,
-    /// Entries of [`RowsState::late`] that are needed no more.
+    /// Entries of [`RowsState::aside`] that are new.
+    pub aside: Vec<(String, Position)>,
+    /// Entries of [`RowsState::late`] and [`RowsState::aside`] that are needed no more.
     pub forget: Vec<String>,
-    /// Whether the generation may be shown from now on.
+    /// Whether the generation may be shown from now on. Where several processes share the rows, it then takes the place
+    /// of all others, which are counted on no more; but not of one of its version that has come further:
+    /// [`RowError::Overtaken`].
     pub ready: bool,
     /// Whether this, and all that came before, must last through a power cut. Otherwise the newest batches may
     /// be lost, which is no harm: their events come again.

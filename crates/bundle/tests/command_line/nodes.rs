@@ -1,5 +1,5 @@
-//! Three processes of the bank over one database: one is killed in the middle of its work, another comes, and every
-//! transfer takes effect once.
+//! Three processes of the bank over one database: one is killed in the middle of its work, another comes. Every event is
+//! handled, those of one transfer in their order, and every transfer takes effect once.
 
 use std::{
     collections::BTreeMap,
@@ -118,6 +118,7 @@ fn a_process_that_is_killed_is_replaced_by_the_others_and_every_transfer_takes_e
         assert!(begun.elapsed() < PATIENCE, "{} of 70 are completed", completed(&events));
     };
     assert_each_transfer_took_effect_once(&events);
+    assert_each_event_was_handled_in_its_order(&bank, &events);
     let answer = first.ask("show account b");
     assert!(answer.contains("\"balance\":70"), "{answer}");
 }
@@ -143,5 +144,30 @@ fn assert_each_transfer_took_effect_once(events: &[Value]) {
         let own = &steps[&format!("t{number}")];
         let once = |wanted: &str| own.iter().filter(|step| **step == wanted).count() == 1;
         assert!(once("MoneyTransferRequested") && once("MoneyTransferCompleted"), "t{number}: {own:?}");
+    }
+}
+
+/// What the transfers' process manager has noted of each transfer is what happened to it, event by event, in the order in
+/// which it happened: whichever process handled each of them, none was passed over, none came twice or too early.
+fn assert_each_event_was_handled_in_its_order(bank: &Bank, events: &[Value]) {
+    for number in 0..70 {
+        let transfer = format!("t{number}");
+        let own = format!("transfer-{transfer}");
+        let correlation = |event: &Value| event["metadata"]["$correlationId"].clone();
+        let asked_for = events.iter().find(|event| event["stream"] == json!(own)).unwrap();
+        let happened: Vec<_> = events
+            .iter()
+            .filter(|event| correlation(event) == correlation(asked_for))
+            .filter(|event| !event["stream"].as_str().unwrap().starts_with("transfers-"))
+            .map(|event| (event["type"].clone(), event["position"].clone()))
+            .collect();
+        let noted = bank.json(&["read", &format!("transfers-{transfer}")]);
+        let handled: Vec<_> = noted
+            .iter()
+            .filter(|entry| entry["type"] == json!("$ProcessHandled"))
+            .map(|entry| (entry["data"]["event"]["type"].clone(), entry["data"]["event"]["position"].clone()))
+            .collect();
+        assert_eq!(handled, happened, "{transfer}");
+        assert_eq!(happened.len(), 4, "{transfer}: {happened:?}");
     }
 }

@@ -82,7 +82,7 @@ fn a_schema_is_made_by_the_first_command_that_writes_or_by_migrate() {
     assert_eq!((code, &missing["error"]["kind"]), (Some(1), &json!("not_found")), "{missing}");
     let (code, made) = bank.answer(&["store", "migrate"]);
     assert_eq!((code, &made["ok"], &made["from"]), (Some(0), &json!(true), &json!(0)), "{made}");
-    assert_eq!(bank.call(&["store", "migrate"]).stdout, "the schema is of version 2 already\n");
+    assert_eq!(bank.call(&["store", "migrate"]).stdout, "the schema is of version 3 already\n");
     assert_eq!(bank.json(&["streams"]), (Some(0), vec![]));
     let (code, refused) = bank.engine.answer(&["--store", "memory:", "store", "migrate"]);
     assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("unsupported")));

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio_postgres::types::Type;
 
 use super::{
-    Database,
+    Database, replace,
     text::{decoded, encoded},
     view::{self, View},
 };
@@ -38,35 +38,49 @@ impl PostgresGeneration {
     pub(super) fn open(
         database: Arc<Database>,
         projection: &str,
-        generation: GenerationId,
+        GenerationId { version, number }: GenerationId,
     ) -> Result<Self, RowError> {
-        let id = database.wait(async {
+        Ok(Self::made(database, projection, version, Some(number))?.0)
+    }
+
+    /// Begins a generation with a number that none has, and tells it.
+    pub(super) fn begin(
+        database: Arc<Database>,
+        projection: &str,
+        version: u32,
+    ) -> Result<(Self, GenerationId), RowError> {
+        let (generation, number) = Self::made(database, projection, version, None)?;
+        Ok((generation, GenerationId { version, number }))
+    }
+
+    fn made(
+        database: Arc<Database>,
+        projection: &str,
+        version: u32,
+        number: Option<u64>,
+    ) -> Result<(Self, u64), RowError> {
+        let (id, number) = database.wait(async {
             let mut connection = database.pool.get().await?;
-            let opened = make(&database, &mut connection, projection, generation).await;
-            if opened.is_err() {
+            let made = make(&database, &mut connection, projection, version, number).await;
+            if made.is_err() {
                 connection.give_up();
             }
-            opened
+            made
         })?;
         let table = format!("{}.rows_{id}", database.url.schema);
         let has_rank_index = AtomicBool::new(false);
-        Ok(PostgresGeneration { database, projection: projection.to_owned(), id, table, has_rank_index })
+        Ok((
+            PostgresGeneration { database, projection: projection.to_owned(), id, table, has_rank_index },
+            number,
+        ))
     }
 
-    /// What is wrong where no line was changed: others were faster, or have removed the generation.
+    /// What is wrong where no line was changed: others were faster, or show another generation.
     fn not_moved(&self) -> RowError {
         match self.state() {
             Ok(_) => RowError::Overtaken,
             Err(error) => error,
         }
-    }
-
-    fn gone(&self) -> RowError {
-        RowError::damaged(format!(
-            "generation {} of `{}` was removed: another process has built the read model anew, or is of another \
-             version; start this one again",
-            self.id, self.projection
-        ))
     }
 
     /// Tells a table that is gone from other trouble.
@@ -75,7 +89,7 @@ impl PostgresGeneration {
             Err(RowError::Unavailable(fault))
                 if fault.to_string().contains(&format!("rows_{}\"", self.id)) =>
             {
-                Err(self.gone())
+                Err(RowError::Outdated)
             }
             answer => answer,
         }
@@ -110,23 +124,29 @@ impl RowStore for PostgresGeneration {
     fn state(&self) -> Result<RowsState, RowError> {
         let schema = &self.database.url.schema;
         let sql = format!(
-            "SELECT known.position, known.is_ready, late.sequence, late.position
+            "SELECT known.position, known.is_ready, known.changes, late.sequence, late.position, late.waits_at
              FROM {schema}.generations known LEFT JOIN {schema}.counted_late late ON late.generation = known.id
-             WHERE known.id = $1"
+             WHERE known.id = $1 AND NOT known.is_replaced"
         );
         let values: [Parameter<'_>; 1] = [(&self.id, Type::INT8)];
         let rows = self.database.wait(self.database.pool.query(&sql, &values))?;
-        let Some(first) = rows.first() else { return Err(self.gone()) };
+        let Some(first) = rows.first() else { return Err(RowError::Outdated) };
         let position_of = |number: i64| Position(unsigned(number));
-        let late = rows.iter().filter_map(|row| {
-            let (sequence, position): (Option<&str>, Option<i64>) = (row.get(2), row.get(3));
-            Some((decoded(sequence?), position_of(position?)))
-        });
-        Ok(RowsState {
+        let mut state = RowsState {
             position: first.get::<_, Option<i64>>(0).map(position_of),
             ready: first.get(1),
-            late: late.collect(),
-        })
+            changes: unsigned(first.get(2)),
+            ..RowsState::default()
+        };
+        for row in &rows {
+            let (sequence, waits_at): (Option<&str>, Option<i64>) = (row.get(3), row.get(5));
+            let (Some(sequence), Some(waits_at)) = (sequence.map(decoded), waits_at) else { continue };
+            if let Some(position) = row.get::<_, Option<i64>>(4) {
+                state.late.insert(sequence.clone(), position_of(position));
+            }
+            state.aside.insert(sequence, position_of(waits_at));
+        }
+        Ok(state)
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Vec<u8>>, RowError> {
@@ -140,7 +160,15 @@ impl RowStore for PostgresGeneration {
         let moved = self.checked(self.database.wait(async {
             let mut connection = self.database.pool.get().await?;
             self.make_ready_for(batch, &mut connection).await?;
-            store(&self.database, &self.table, self.id, batch, &mut connection).await
+            if !batch.ready {
+                return store(&self.database, &self.table, self.id, batch, &mut connection).await;
+            }
+            let shown = replace::show(&self.database, &self.table, self.id, batch, &mut connection).await;
+            if !matches!(shown, Ok(true)) {
+                // What was begun ends with the connection.
+                connection.give_up();
+            }
+            shown
         }));
         match moved {
             Ok(true) => Ok(()),
@@ -178,24 +206,33 @@ impl RowStore for PostgresGeneration {
     }
 }
 
+/// Finds a generation, or makes it if none is newer; without a number makes one that is newer than all. Answers its id
+/// and its number.
 async fn make(
     database: &Database,
     connection: &mut Connection<'_>,
     projection: &str,
-    GenerationId { version, number }: GenerationId,
-) -> Result<i64, Trouble> {
+    version: u32,
+    number: Option<u64>,
+) -> Result<(i64, u64), Trouble> {
     let schema = &database.url.schema;
     let lock = schema.lock().wrapping_add(2);
     connection.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({lock})")).await?;
-    let (version, number) = (i64::from(version), signed(number));
+    let (version, number) = (i64::from(version), number.map(signed));
     let values: [Parameter<'_>; 3] =
         [(&projection, Type::TEXT), (&version, Type::INT8), (&number, Type::INT8)];
     let insert = format!(
-        "INSERT INTO {schema}.generations (projection, version, number) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+        "INSERT INTO {schema}.generations (projection, version, number)
+         SELECT $1, $2, coalesce($3, newest + 1)
+         FROM (SELECT coalesce(max(number), 0) AS newest FROM {schema}.generations WHERE projection = $1) AS known
+         WHERE $3 IS NULL OR $3 >= newest
+         ON CONFLICT DO NOTHING"
     );
     connection.query(&insert, &values).await?;
-    let find =
-        format!("SELECT id FROM {schema}.generations WHERE projection = $1 AND version = $2 AND number = $3");
+    let find = format!(
+        "SELECT id, number FROM {schema}.generations WHERE projection = $1 AND version = $2
+             AND ($3 IS NULL OR number = $3) ORDER BY number DESC LIMIT 1"
+    );
     let found = connection.query(&find, &values).await?;
     let Some(row) = found.first() else {
         return Err(Trouble::Again("the generation was removed at the same moment".to_owned()));
@@ -207,8 +244,9 @@ async fn make(
              content json, raw_content bytea, PRIMARY KEY (partition, sort)
          ) WITH (fillfactor = 80); COMMIT"
     );
+    let number = unsigned(row.try_get(1)?);
     connection.run(&table).await?;
-    Ok(id)
+    Ok((id, number))
 }
 
 /// Removes a generation and its table, with the view for people where it shows this one, when nobody looks at it.
@@ -241,7 +279,7 @@ pub(super) fn remove(
 
 /// Stores a batch as one statement; says whether the position was what it was believed to be. Everything hangs on the
 /// line that moves, which two cannot move from the same place.
-async fn store(
+pub(super) async fn store(
     database: &Database,
     table: &str,
     id: i64,
@@ -262,11 +300,17 @@ async fn store(
     let gone_sorts: Vec<_> = gone.iter().map(|key| encoded(&key.sort)).collect();
     let late: Vec<_> = batch.late.iter().map(|(sequence, _)| encoded(sequence)).collect();
     let late_positions: Vec<_> = batch.late.iter().map(|(_, position)| signed(position.0)).collect();
+    let aside: Vec<_> = batch.aside.iter().map(|(sequence, _)| encoded(sequence)).collect();
+    let waits_at: Vec<_> = batch.aside.iter().map(|(_, position)| signed(position.0)).collect();
+    let is_changed = !(batch.late.is_empty() && batch.aside.is_empty() && batch.forget.is_empty());
+    let changes = signed(batch.changes);
     let forget: Vec<_> = batch.forget.iter().map(|sequence| encoded(sequence)).collect();
     let sql = format!(
         "WITH moved AS (
-             UPDATE {schema}.generations SET position = greatest(position, $3), is_ready = is_ready OR $4
-             WHERE id = $1 AND position IS NOT DISTINCT FROM $2 RETURNING id
+             UPDATE {schema}.generations SET position = greatest(position, $3), is_ready = is_ready OR $4,
+                 changes = changes + CASE WHEN $17 THEN 1 ELSE 0 END
+             WHERE id = $1 AND position IS NOT DISTINCT FROM $2 AND changes = $16 AND NOT is_replaced
+                 AND coalesce(held_until < clock_timestamp(), true) RETURNING id
          ), put AS (
              INSERT INTO {table} (partition, sort, rank, content, raw_content)
              SELECT new.partition, new.sort, new.rank, new.content::json, new.raw_content
@@ -277,8 +321,11 @@ async fn store(
              DELETE FROM {table} old USING moved, unnest($10, $11) AS key(partition, sort)
              WHERE old.partition = key.partition AND old.sort = key.sort
          ), late AS (
-             INSERT INTO {schema}.counted_late AS known
-             SELECT moved.id, new.sequence, new.position FROM moved, unnest($12, $13) AS new(sequence, position)
+             INSERT INTO {schema}.counted_late AS known (generation, sequence, position, waits_at)
+             SELECT moved.id, new.sequence, new.position, new.position
+             FROM moved, unnest($12, $13) AS new(sequence, position)
+             UNION ALL SELECT moved.id, new.sequence, NULL, new.waits_at
+             FROM moved, unnest($18, $19) AS new(sequence, waits_at)
              ON CONFLICT (generation, sequence)
                  DO UPDATE SET position = greatest(known.position, excluded.position)
          ), forgotten AS (
@@ -289,7 +336,7 @@ async fn store(
              WHEN NOT $15 THEN 'off' WHEN current_setting('synchronous_commit') = 'off' THEN 'on'
              ELSE current_setting('synchronous_commit') END, true)"
     );
-    let values: [Parameter<'_>; 15] = [
+    let values: [Parameter<'_>; 19] = [
         (&id, Type::INT8),
         (&before, Type::INT8),
         (&position, Type::INT8),
@@ -305,6 +352,10 @@ async fn store(
         (&late_positions, Type::INT8_ARRAY),
         (&forget, Type::TEXT_ARRAY),
         (&batch.durable, Type::BOOL),
+        (&changes, Type::INT8),
+        (&is_changed, Type::BOOL),
+        (&aside, Type::TEXT_ARRAY),
+        (&waits_at, Type::INT8_ARRAY),
     ];
     let rows = connection.query(&sql, &values).await?;
     Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)

@@ -192,7 +192,21 @@ impl HandlerError {
     pub fn stop(cause: impl Into<BoxError>) -> Self {
         HandlerError { cause: cause.into(), wants: Some(Action::Stop) }
     }
+
+    /// A failure after which the handler is to begin anew, from where its checkpoint is now.
+    pub(crate) fn begin_anew(cause: impl Into<BoxError>) -> Self {
+        HandlerError::new(BeginAnew(cause.into()))
+    }
+
+    pub(super) fn is_to_begin_anew(&self) -> bool {
+        self.cause.is::<BeginAnew>()
+    }
 }
+
+/// Why a handler is to begin anew.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct BeginAnew(BoxError);
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
     fn from(cause: E) -> Self {

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -78,8 +79,21 @@ pub(crate) trait Listener: Send + Sync + 'static {
         false
     }
 
-    /// Its own checkpoint: everything up to here is done with.
-    async fn own_checkpoint(&self) -> Result<Option<Position>, HandlerError> {
+    /// Its own checkpoint, as it is now.
+    async fn own_checkpoint(&self) -> Result<OwnCheckpoint, HandlerError> {
+        Ok(OwnCheckpoint::default())
+    }
+
+    /// Notes with its own data that a sequence is put aside from this event on. What describes it is kept already.
+    async fn put_aside(&self, sequence: &str, position: Position) -> Result<(), HandlerError> {
+        let _ = (sequence, position);
+        Ok(())
+    }
+
+    /// Notes with its own data that a sequence is put aside no more, everything up to here being done with. Where others
+    /// have come further, their position is answered instead: up to there they have put it aside, too.
+    async fn take_back(&self, sequence: &str, through: Position) -> Result<Option<Position>, HandlerError> {
+        let _ = (sequence, through);
         Ok(None)
     }
 
@@ -103,6 +117,15 @@ pub(crate) trait Listener: Send + Sync + 'static {
     async fn secure(&self) -> Result<(), HandlerError> {
         Ok(())
     }
+}
+
+/// What a listener keeps with its own data.
+#[derive(Debug, Default)]
+pub(crate) struct OwnCheckpoint {
+    /// Everything up to here is done with, or put aside.
+    pub(crate) position: Option<Position>,
+    /// The sequences that are put aside, where they are noted there, and the first event of each that waits.
+    pub(crate) aside: Option<BTreeMap<String, Position>>,
 }
 
 /// An event on its way to the worker of one of its sequences.

@@ -4,6 +4,8 @@
 
 pub(crate) mod checkpoints;
 
+use std::collections::BTreeMap;
+
 use engine_store::{AppendError, DocumentKey, EventStore, ExpectedVersion, ReadError, Timestamp};
 use engine_types::{Position, Revision, StreamName};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -60,6 +62,23 @@ pub struct ParkedSequence {
 }
 
 impl ParkedSequence {
+    /// A sequence of a stream of which nothing was noted but that it is put aside.
+    fn unknown(key: String, position: Position) -> Result<Self, ReadError> {
+        let stream = StreamName::new(&key).map_err(|fault| ReadError::Invalid(fault.to_string()))?;
+        Ok(ParkedSequence {
+            key,
+            position,
+            stream,
+            revision: Revision(0),
+            event_type: String::new(),
+            error: "it was put aside by another process".to_owned(),
+            attempts: 0,
+            parked_at_us: 0,
+            waiting: 0,
+            unreadable: true,
+        })
+    }
+
     /// When it was parked.
     pub fn parked_at(&self) -> Timestamp {
         Timestamp::from_micros(self.parked_at_us)
@@ -160,6 +179,24 @@ pub(crate) async fn parked(store: &dyn EventStore, handler: &str) -> Result<Vec<
         if let Some(document) = store.load_document(&key).await? {
             parked.push(parse(&key, &document.content)?);
         }
+    }
+    Ok(parked)
+}
+
+/// The sequences that a handler has put aside, as its own data say, with what was noted of them. What was noted of others
+/// is left over from a process that ended, and is removed.
+pub(crate) async fn parked_of_these(
+    store: &dyn EventStore,
+    handler: &str,
+    mut aside: BTreeMap<String, Position>,
+) -> Result<Vec<ParkedSequence>, ReadError> {
+    let mut parked = parked(store, handler).await?;
+    for left_over in parked.extract_if(.., |sequence| aside.remove(&sequence.key).is_none()) {
+        // Where it cannot be removed, the next time will do.
+        let _ = store.delete_document(&parked_key(handler, &left_over.key)?).await;
+    }
+    for (key, position) in aside {
+        parked.push(ParkedSequence::unknown(key, position)?);
     }
     Ok(parked)
 }

@@ -65,6 +65,8 @@ pub(super) struct Retry {
     next: Position,
     /// How many events are done with.
     count: u64,
+    /// Up to here others have put the sequence aside, too.
+    others: Option<Position>,
 }
 
 impl Retry {
@@ -93,8 +95,8 @@ impl Retry {
 enum Paged {
     /// There is more to look at.
     GoOn,
-    /// Nothing waits any more.
-    Through,
+    /// Nothing waits any more up to here.
+    Through(Position),
     /// Enough is done with; the sequence waits at this event.
     Enough(RecordedEvent),
     /// The worker is to end; the sequence waits at this event.
@@ -113,7 +115,7 @@ impl<L: Listener> Worker<L> {
             Some(sequence) => {
                 let next = sequence.position;
                 let sequence = sequence.clone();
-                self.retry = Some(Retry { order, sequence, is_ready: false, next, count: 0 });
+                self.retry = Some(Retry { order, sequence, is_ready: false, next, count: 0, others: None });
             }
         }
     }
@@ -135,10 +137,16 @@ impl<L: Listener> Worker<L> {
                 self.retry = Some(retry);
                 return Ok(());
             }
-            Ok(Paged::Through | Paged::Enough(_)) if !self.may_forget(&retry).await? => {
+            Ok(Paged::Through(_) | Paged::Enough(_)) if !self.may_forget(&retry).await? => {
                 Err("the checkpoint cannot be stored now: try again later".to_owned())
             }
-            Ok(Paged::Through) => {
+            Ok(Paged::Through(end)) => {
+                let taken_back = self.listener.take_back(&retry.order.key, end).await;
+                if let Some(others) = taken_back.map_err(|error| self.tell_failure(error))? {
+                    retry.others = Some(others);
+                    self.retry = Some(retry);
+                    return Ok(());
+                }
                 self.forget(&retry.order.key).await?;
                 Ok(retry.count)
             }
@@ -151,6 +159,10 @@ impl<L: Listener> Worker<L> {
                     self.wait_at(&event, &retry, "the retry was broken off before it", 0).await?;
                 }
                 return Err(Told);
+            }
+            Ok(Paged::Failed(_, error)) if error.is_to_begin_anew() => {
+                let _ = retry.order.done.send(Err(format!("{error}: look, then repeat")));
+                return Err(self.tell(Report::Outdated));
             }
             Ok(Paged::Failed(event, error)) => {
                 let error = error.to_string();
@@ -169,12 +181,13 @@ impl<L: Listener> Worker<L> {
     }
 
     async fn retry_page(&mut self, retry: &mut Retry) -> Result<Paged, ReadError> {
-        let end = self.last_taken.max(Some(retry.first()));
+        let end = self.last_taken.max(retry.others).unwrap_or(retry.first()).max(retry.first());
         let request = ReadAll::forwards().from(retry.next).limit(PAGE).filter(self.filter.clone());
         let page = self.store.read_all(request).await?;
         for event in page.events {
-            if Some(event.position) > end {
-                return Ok(Paged::Through);
+            if event.position > end {
+                retry.next = event.position;
+                return Ok(Paged::Through(end));
             }
             if !retry.concerns(&event, &*self.listener) {
                 continue;
@@ -195,12 +208,8 @@ impl<L: Listener> Worker<L> {
             }
             retry.count += 1;
         }
-        let next = page.next.unwrap_or(retry.next);
-        if page.end || Some(next) > end {
-            return Ok(Paged::Through);
-        }
-        retry.next = next;
-        Ok(Paged::GoOn)
+        retry.next = page.next.unwrap_or(retry.next);
+        Ok(if page.end || retry.next > end { Paged::Through(end) } else { Paged::GoOn })
     }
 
     /// What was discarded must not come back after a crash: the checkpoint has to be past it first.

@@ -217,8 +217,8 @@ impl<L: Listener> Runner<L> {
     async fn look_on(&self) -> Result<(), String> {
         let name = self.listener.name();
         if self.listener.keeps_own() {
-            let position = self.listener.own_checkpoint().await.map_err(text)?;
-            self.progress.begin(&[position], &BTreeSet::from([0]));
+            let own = self.listener.own_checkpoint().await.map_err(text)?;
+            self.progress.begin(&[own.position], &BTreeSet::from([0]));
         } else {
             let known = checkpoints::look(&*self.store, name, self.options.partitions).await.map_err(text)?;
             let positions: Vec<_> = known.iter().map(|checkpoint| checkpoint.value.position).collect();

@@ -39,6 +39,8 @@ pub(super) enum Report {
     Store { partition: usize, done: oneshot::Sender<bool> },
     /// The handler is to stop, before this event.
     Stopped { position: Position, error: String },
+    /// What the handler keeps has been changed by others: it is to begin anew from there.
+    Outdated,
     /// The store does not keep what the worker needs to keep.
     StoreFailed(BoxError),
 }
@@ -128,6 +130,9 @@ impl<L: Listener> Worker<L> {
                 continue;
             };
             self.finish(rest.drain(..handled.min(count)), false);
+            if error.is_to_begin_anew() {
+                return Err(self.tell(Report::Outdated));
+            }
             if handled >= count {
                 tracing::warn!(handler = self.listener.name(), %error, "an error, with nothing left that it could be about");
                 continue;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Body, Bus,
-    listen::{HandlersError, NotHandled},
+    listen::{Handlers, HandlersError, NotHandled},
 };
 
 /// A query that is about to be asked. Nothing happens until it is awaited.
@@ -105,7 +105,7 @@ impl Bus {
         let limit = options.timeout.unwrap_or(self.inner.options.command_timeout);
         let deadline = Instant::now() + limit;
         self.wait_for_rows(serving, options.consistency, limit, deadline).await?;
-        match tokio::time::timeout_at(deadline, answered(serving, Arc::new(query))).await {
+        match tokio::time::timeout_at(deadline, answered(serving, self.handlers(), Arc::new(query))).await {
             Ok(answer) => answer,
             Err(_) => Err(QueryError::Timeout(limit)),
         }
@@ -167,9 +167,10 @@ impl Bus {
 }
 
 /// Lets the generation that is shown answer. One that is removed meanwhile, after the switch to another, cannot: then
-/// that other one does.
+/// that other one does, whether this process has switched or another one.
 async fn answered<Q>(
     serving: &Serving<Q::Projection>,
+    handlers: &Handlers,
     query: Arc<Q>,
 ) -> Result<<Q::Projection as Answer<Q>>::Output, QueryError>
 where
@@ -180,12 +181,20 @@ where
         let generation = serving.current()?;
         let asked = query.clone();
         let answer = on_generation(&generation, move |generation| Ok(answer(generation, &*asked))).await?;
-        let is_shown = Arc::ptr_eq(&generation, &serving.current()?);
+        let is_shown = || Ok::<_, QueryError>(Arc::ptr_eq(&generation, &serving.current()?));
         match answer {
-            Err(QueryError::Unavailable(_) | QueryError::Damaged(_)) if !is_shown => {}
+            Err(QueryError::Unavailable(_) | QueryError::Damaged(_)) if !is_shown()? => {}
+            Err(QueryError::Unavailable(fault)) if is_outdated(&*fault) => {
+                let following = serving.follow_from(&generation);
+                handlers.while_resting(Q::Projection::NAME, following).await??;
+            }
             answer => return answer,
         }
     }
+}
+
+fn is_outdated(fault: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(fault.downcast_ref(), Some(RowError::Outdated))
 }
 
 /// Lets a projection answer; a panic becomes an error.

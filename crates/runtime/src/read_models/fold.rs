@@ -8,7 +8,10 @@ use engine_store::{
 };
 use engine_types::{Position, event::Decoder};
 
-use super::{Beside, Projection, Row, generation::Generation};
+use super::{
+    Beside, Projection, Row,
+    generation::{Basis, Generation, Late},
+};
 use crate::listen::{Attempt, Delivered, read};
 
 /// Rows as they are from now on; none is removed.
@@ -21,6 +24,8 @@ pub(super) type Touched<R> = Vec<(RowKey, Option<R>)>;
 pub(super) struct Folded<R> {
     /// The rows that changed.
     pub(super) rows: Changes<R>,
+    /// What they were folded on.
+    pub(super) basis: Option<Basis>,
     /// How many of the first events are counted, now or before.
     pub(super) counted: usize,
     /// The position of the last of them, if it is new.
@@ -44,11 +49,12 @@ pub(super) fn fold<P: Projection>(
     decoder: &Decoder<P::Event>,
     events: &[Attempt],
 ) -> Folded<P::Row> {
-    let mut folded = Folded { rows: HashMap::new(), counted: 0, position: None, fault: None };
+    let mut folded = Folded { rows: HashMap::new(), basis: None, counted: 0, position: None, fault: None };
     let counted = match Counted::by(generation) {
         Ok(counted) => counted,
         Err(error) => return Folded { fault: Some(Fault::Rows(error)), ..folded },
     };
+    folded.basis = Some(counted.basis);
     for attempt in events {
         if !counted.holds(attempt) {
             match project::<P>(generation, decoder, &folded.rows, attempt) {
@@ -64,36 +70,42 @@ pub(super) fn fold<P: Projection>(
 
 /// What a generation has counted.
 struct Counted {
-    position: Option<Position>,
+    basis: Basis,
     /// Beyond that, what was counted late.
-    late: HashMap<String, Position>,
+    late: Late,
 }
 
 impl Counted {
     fn by<R: Row>(generation: &Generation<R>) -> Result<Self, RowError> {
-        let late = generation.all_late()?.into_iter().collect();
-        Ok(Counted { position: generation.position()?, late })
+        let (basis, late) = generation.counted()?;
+        Ok(Counted { basis, late })
     }
 
     fn holds(&self, attempt: &Attempt) -> bool {
-        let position = Some(attempt.event.position);
-        self.position >= position
-            || (!self.late.is_empty() && self.late.get(attempt.event.stream.as_str()).copied() >= position)
+        self.basis.position >= Some(attempt.event.position) || self.holds_late(attempt)
+    }
+
+    fn holds_late(&self, attempt: &Attempt) -> bool {
+        !self.late.is_empty()
+            && self.late.get(attempt.event.stream.as_str()).copied() >= Some(attempt.event.position)
     }
 }
+
+/// The rows that an event changed, and what they were folded on.
+type FoldedLate<R> = (Changes<R>, Basis);
 
 /// Folds one event of a sequence that was put aside. None where it was counted before.
 pub(super) fn fold_late<P: Projection>(
     generation: &Generation<P::Row>,
     decoder: &Decoder<P::Event>,
     attempt: &Attempt,
-) -> Result<Option<Changes<P::Row>>, Fault> {
-    let counted = generation.late(attempt.event.stream.as_str()).map_err(Fault::Rows)?;
-    if counted >= Some(attempt.event.position) {
+) -> Result<Option<FoldedLate<P::Row>>, Fault> {
+    let counted = Counted::by(generation).map_err(Fault::Rows)?;
+    if counted.holds_late(attempt) {
         return Ok(None);
     }
     let changed = project::<P>(generation, decoder, &HashMap::new(), attempt)?;
-    Ok(Some(changed.into_iter().collect()))
+    Ok(Some((changed.into_iter().collect(), counted.basis)))
 }
 
 /// What one stored event, which may be several of today, does to the rows.

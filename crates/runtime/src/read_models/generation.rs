@@ -1,5 +1,7 @@
 //! The rows of one generation, in the types of their projection, wherever they are kept.
 
+use std::collections::BTreeMap;
+
 use engine_store::rows::{RowError, RowKey};
 use engine_types::Position;
 
@@ -11,13 +13,30 @@ pub(super) enum Generation<R> {
     Stored(StoredRows<R>),
 }
 
+/// How far a generation has come, and, where several processes share it, what is put aside.
+pub(super) type Begun = (Option<Position>, Option<BTreeMap<String, Position>>);
+
+/// Sequences of which events were counted late, and up to where.
+pub(super) type Late = BTreeMap<String, Position>;
+
+/// What rows are folded on: where the generation stood, and how often what is put aside had changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Basis {
+    pub(super) position: Option<Position>,
+    pub(super) changes: u64,
+}
+
 /// What is stored together.
 pub(super) struct Batch<R> {
     pub(super) rows: Changes<R>,
+    /// What the rows were folded on. They are stored only if it is still so.
+    pub(super) basis: Option<Basis>,
     /// Everything up to here has been counted, or is put aside.
     pub(super) position: Option<Position>,
     /// An event of a sequence that was put aside has been counted after all.
     pub(super) late: Option<(String, Position)>,
+    /// A sequence that is put aside from now on.
+    pub(super) aside: Option<(String, Position)>,
     /// Sequences that are put aside no more.
     pub(super) forget: Vec<String>,
     /// Whether the generation may be shown from now on.
@@ -30,8 +49,10 @@ impl<R> Default for Batch<R> {
     fn default() -> Self {
         Batch {
             rows: Changes::new(),
+            basis: None,
             position: None,
             late: None,
+            aside: None,
             forget: Vec::new(),
             ready: false,
             durable: false,
@@ -61,6 +82,14 @@ impl<R: Row> Generation<R> {
         }
     }
 
+    /// The newest position that is known here. Does not wait.
+    pub(super) fn seen(&self) -> Option<Position> {
+        match self {
+            Generation::Memory(rows) => rows.position(),
+            Generation::Stored(rows) => rows.seen(),
+        }
+    }
+
     /// Whether it has been built to its end once.
     pub(super) fn is_ready(&self) -> Result<bool, RowError> {
         match self {
@@ -69,19 +98,12 @@ impl<R: Row> Generation<R> {
         }
     }
 
-    /// The last event of a sequence that was counted late.
-    pub(super) fn late(&self, sequence: &str) -> Result<Option<Position>, RowError> {
+    /// What has been counted: where it stands, and beyond that the sequences of which events were counted late, and up
+    /// to where.
+    pub(super) fn counted(&self) -> Result<(Basis, Late), RowError> {
         match self {
-            Generation::Memory(rows) => Ok(rows.late(sequence)),
-            Generation::Stored(rows) => rows.late(sequence),
-        }
-    }
-
-    /// The sequences of which events were counted late, and up to where.
-    pub(super) fn all_late(&self) -> Result<Vec<(String, Position)>, RowError> {
-        match self {
-            Generation::Memory(rows) => Ok(rows.all_late()),
-            Generation::Stored(rows) => rows.all_late(),
+            Generation::Memory(rows) => Ok(rows.counted()),
+            Generation::Stored(rows) => rows.counted(),
         }
     }
 
@@ -101,6 +123,23 @@ impl<R: Row> Generation<R> {
                 Ok(())
             }
             Generation::Stored(rows) => rows.commit(batch),
+        }
+    }
+
+    /// Looks what there is, for somebody who goes on from there and from nowhere else: how far it has come, and, where
+    /// several processes share the rows, which sequences are put aside, and the first event of each that waits.
+    pub(super) fn begin(&self) -> Result<Begun, RowError> {
+        match self {
+            Generation::Memory(rows) => Ok((rows.position(), None)),
+            Generation::Stored(rows) => rows.begin(),
+        }
+    }
+
+    /// Whether nobody shows another generation in its place.
+    pub(super) fn check(&self) -> Result<(), RowError> {
+        match self {
+            Generation::Memory(_) => Ok(()),
+            Generation::Stored(rows) => rows.check(),
         }
     }
 

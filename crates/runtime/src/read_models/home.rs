@@ -7,17 +7,21 @@ use std::{fmt, sync::Arc};
 
 use engine_store::{
     AppendError, EventStore, ReadError,
-    rows::{GenerationId, RowError, RowStore, RowStores},
+    rows::{GenerationId, RowError, RowStore, RowStores, RowsState},
 };
+use engine_types::Position;
 
 use super::{
     Projection,
-    generation::{Batch, Generation},
+    generation::{Basis, Batch, Generation},
     memory::MemoryRows,
     snapshot::Snapshots,
     stored::StoredRows,
 };
 use crate::listen::records;
+
+/// How often it is looked for the generation that another process shows, before it is said that there is none.
+const LOOKS: usize = 10;
 
 /// Where read models are kept.
 #[derive(Clone, Default)]
@@ -88,52 +92,43 @@ impl Home {
         &self,
         stores: &Arc<dyn RowStores>,
     ) -> Result<Generation<P::Row>, RowError> {
+        let (looked_for, shown) = (stores.clone(), stores.clone());
+        let found = blocking(move || found::<P>(&*looked_for)).await?;
+        // Read after them: whoever shares them may have counted what was stored a moment ago.
         let head = self.store.head().await.map_err(unreachable_store)?;
+        blocking(move || choose::<P>(&*shown, found, head)).await
+    }
+
+    /// The generation that is shown now, after another process has shown it in the place of the one that was shown here.
+    pub(super) async fn find_shown<P: Projection>(&self) -> Result<Generation<P::Row>, RowError> {
+        let ReadModels::Stored(stores) = &self.place else { return self.find::<P>().await };
         let stores = stores.clone();
         blocking(move || {
-            let mut all = stores.generations(P::NAME)?;
-            all.sort_by_key(|generation| std::cmp::Reverse(generation.number));
-            let newest = all.first().map_or(0, |generation| generation.number);
-            let mut begun: Option<(GenerationId, Arc<dyn RowStore>)> = None;
-            for id in all.into_iter().filter(|id| id.version == P::VERSION) {
-                let opened = stores.open(P::NAME, id).and_then(|rows| rows.state().map(|state| (rows, state)));
-                match opened {
-                    Ok((_, state)) if state.position > head => stores.remove(P::NAME, id)?,
-                    Ok((rows, state)) if state.ready => {
-                        return Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows)));
-                    }
-                    Ok((rows, _)) => begun = begun.or(Some((id, rows))),
-                    Err(RowError::Damaged(fault)) => {
-                        tracing::warn!(projection = P::NAME, generation = %id, %fault, "damaged, and removed");
-                        stores.remove(P::NAME, id)?;
-                    }
-                    Err(error) => return Err(error),
+            // One may be shown in the place of another while they are gone through.
+            for _ in 0..LOOKS {
+                if let Some(shown) = shown::<P>(&*stores)? {
+                    return Ok(shown);
                 }
             }
-            let (id, rows) = match begun {
-                Some(begun) => begun,
-                // Others may begin it at the same moment, and then share it.
-                None if stores.is_shared() => {
-                    let id = GenerationId { version: P::VERSION, number: newest + 1 };
-                    (id, stores.open(P::NAME, id)?)
-                }
-                None => begin_stored::<P>(&*stores, newest + 1)?,
-            };
-            Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows)))
+            Err(RowError::unavailable(format!(
+                "another process has removed its rows, and shows none of version {}: where it is of another version, \
+                 start this one again when it is of that version, too",
+                P::VERSION
+            )))
         })
         .await
     }
 
-    /// An empty generation with this number.
+    /// An empty generation: with this number in memory, and with one that none has in a database.
     pub(super) async fn begin<P: Projection>(&self, number: u64) -> Result<Generation<P::Row>, RowError> {
         match &self.place {
             ReadModels::Memory => {
                 Ok(Generation::Memory(MemoryRows::new(number, P::rank, super::memory::Kept::default())))
             }
             ReadModels::Stored(stores) => {
-                let stores = stores.clone();
-                let (_, rows) = blocking(move || begin_stored::<P>(&*stores, number)).await?;
-                Ok(Generation::Stored(StoredRows::new(number, P::rank, rows)))
+                let (stores, is_shared) = (stores.clone(), stores.is_shared());
+                let (id, rows) = blocking(move || stores.begin(P::NAME, P::VERSION)).await?;
+                Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows, is_shared)))
             }
         }
     }
@@ -167,17 +162,19 @@ impl Home {
         }
     }
 
-    /// Removes everything but one generation.
+    /// Removes everything but one generation, and what other processes may be building to take its place.
     pub(super) async fn tidy<P: Projection>(&self, keep: u64) -> Result<(), RowError> {
+        let is_shared = self.place.is_shared();
+        let is_over = move |number: u64| if is_shared { number < keep } else { number != keep };
         if let ReadModels::Stored(stores) = &self.place {
             let stores = stores.clone();
             blocking(move || {
-                let others = stores.generations(P::NAME)?.into_iter().filter(|id| id.number != keep);
-                others.into_iter().try_for_each(|id| stores.remove(P::NAME, id))
+                let mut others = stores.generations(P::NAME)?.into_iter().filter(|id| is_over(id.number));
+                others.try_for_each(|id| stores.remove(P::NAME, id))
             })
             .await?;
         }
-        self.forget_parked::<P>(|number| number != keep).await
+        self.forget_parked::<P>(is_over).await
     }
 
     /// Removes one generation.
@@ -194,7 +191,11 @@ impl Home {
         &self,
         generation: &Arc<Generation<P::Row>>,
     ) -> Result<(), RowError> {
-        let (late, position) = on_generation(generation, |it| Ok((it.all_late()?, it.position()?))).await?;
+        // There it is forgotten when a sequence is taken back.
+        if self.place.is_shared() {
+            return Ok(());
+        }
+        let (Basis { position, .. }, late) = on_generation(generation, Generation::counted).await?;
         if late.is_empty() {
             return Ok(());
         }
@@ -221,6 +222,75 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// A generation and what is known of it.
+type Opened = (Arc<dyn RowStore>, RowsState);
+
+/// The generations that there are.
+struct Found {
+    /// The newest number of all.
+    newest: u64,
+    /// Those of this version, the newest first, each with what is known of it.
+    own: Vec<(GenerationId, Result<Opened, RowError>)>,
+}
+
+fn found<P: Projection>(stores: &dyn RowStores) -> Result<Found, RowError> {
+    let mut all = stores.generations(P::NAME)?;
+    all.sort_by_key(|generation| std::cmp::Reverse(generation.number));
+    let newest = all.first().map_or(0, |generation| generation.number);
+    let open = |id: GenerationId| {
+        let opened = stores.open(P::NAME, id).and_then(|rows| rows.state().map(|state| (rows, state)));
+        (id, opened)
+    };
+    let own = all.into_iter().filter(|id| id.version == P::VERSION).map(open).collect();
+    Ok(Found { newest, own })
+}
+
+/// The newest that is ready.
+fn shown<P: Projection>(stores: &dyn RowStores) -> Result<Option<Generation<P::Row>>, RowError> {
+    let mut own = found::<P>(stores)?.own.into_iter();
+    let ready =
+        own.find_map(|(id, opened)| opened.ok().filter(|(_, state)| state.ready).map(|(rows, _)| (id, rows)));
+    let generation =
+        |(id, rows): (GenerationId, _)| StoredRows::new(id.number, P::rank, rows, stores.is_shared());
+    Ok(ready.map(generation).map(Generation::Stored))
+}
+
+/// The one to go on with. What has seen more events than there are, or is damaged, is removed.
+fn choose<P: Projection>(
+    stores: &dyn RowStores,
+    Found { newest, own }: Found,
+    head: Option<Position>,
+) -> Result<Generation<P::Row>, RowError> {
+    let is_shared = stores.is_shared();
+    let mut begun: Option<(GenerationId, Arc<dyn RowStore>)> = None;
+    for (id, opened) in own {
+        match opened {
+            Ok((_, state)) if state.position > head => stores.remove(P::NAME, id)?,
+            Ok((rows, state)) if state.ready => {
+                return Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows, is_shared)));
+            }
+            Ok((rows, _)) => begun = begun.or(Some((id, rows))),
+            // Another was shown in its place, and then removed.
+            Err(RowError::Outdated) => stores.remove(P::NAME, id)?,
+            Err(RowError::Damaged(fault)) => {
+                tracing::warn!(projection = P::NAME, generation = %id, %fault, "damaged, and removed");
+                stores.remove(P::NAME, id)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let (id, rows) = match begun {
+        Some(begun) => begun,
+        // Others may begin it at the same moment, and then share it.
+        None if is_shared => {
+            let id = GenerationId { version: P::VERSION, number: newest + 1 };
+            (id, stores.open(P::NAME, id)?)
+        }
+        None => begin_stored::<P>(stores, newest + 1)?,
+    };
+    Ok(Generation::Stored(StoredRows::new(id.number, P::rank, rows, is_shared)))
 }
 
 fn begin_stored<P: Projection>(

@@ -13,7 +13,7 @@ use super::{
     home::{blocking, commit, on_generation},
     serving::Serving,
 };
-use crate::listen::{Attempt, BatchError, HandlerError, Listener, read, records, types_of};
+use crate::listen::{Attempt, BatchError, HandlerError, Listener, OwnCheckpoint, read, records, types_of};
 
 /// How long the runner waits before it tries again when rows cannot be written.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -82,13 +82,46 @@ impl<P: Projection> Listener for ProjectionListener<P> {
         true
     }
 
-    async fn own_checkpoint(&self) -> Result<Option<Position>, HandlerError> {
-        Ok(on_generation(&self.0.open().await?, Generation::position).await?)
+    async fn own_checkpoint(&self) -> Result<OwnCheckpoint, HandlerError> {
+        let begun = match on_generation(&self.0.open().await?, Generation::begin).await {
+            Err(RowError::Outdated) => on_generation(&self.0.follow().await?, Generation::begin).await,
+            begun => begun,
+        };
+        let (position, aside) = begun?;
+        Ok(OwnCheckpoint { position, aside })
+    }
+
+    async fn put_aside(&self, sequence: &str, position: Position) -> Result<(), HandlerError> {
+        if self.0.home.place.is_shared() {
+            let aside = Some((sequence.to_owned(), position));
+            commit(&self.0.current()?, Batch { aside, ..Batch::default() }).await.map_err(rows_failed)?;
+        }
+        Ok(())
+    }
+
+    async fn take_back(&self, sequence: &str, through: Position) -> Result<Option<Position>, HandlerError> {
+        if !self.0.home.place.is_shared() {
+            return Ok(None);
+        }
+        let sequence = sequence.to_owned();
+        let taking = move |generation: &Generation<P::Row>| loop {
+            generation.refresh();
+            let further = generation.position()?.filter(|position| *position > through);
+            if further.is_some() {
+                return Ok(further);
+            }
+            let (position, forget) = (Some(through), vec![sequence.clone()]);
+            match generation.commit(Batch { position, forget, ..Batch::default() }) {
+                Err(RowError::Overtaken) => {}
+                stored => return stored.map(|()| None),
+            }
+        };
+        on_generation(&self.0.current()?, taking).await.map_err(rows_failed)
     }
 
     async fn keep(&self, position: Position) -> Result<(), HandlerError> {
         let generation = self.0.current()?;
-        Ok(commit(&generation, Batch { position: Some(position), ..Batch::default() }).await?)
+        commit(&generation, Batch { position: Some(position), ..Batch::default() }).await.map_err(rows_failed)
     }
 
     async fn handle_late(&self, attempt: &Attempt) -> Result<(), BatchError> {
@@ -120,7 +153,8 @@ pub(super) fn count<P: Projection>(
         let is_counted =
             folded.rows.is_empty() && generation.position().map_err(rows_failed)? >= folded.position;
         if !is_counted {
-            let batch = Batch { rows: folded.rows, position: folded.position, ..Batch::default() };
+            let (basis, position) = (folded.basis, folded.position);
+            let batch = Batch { rows: folded.rows, basis, position, ..Batch::default() };
             match generation.commit(batch) {
                 // Another process was faster: what it has counted is passed over the next time.
                 Err(RowError::Overtaken) if tries < OVERTAKEN => {
@@ -143,11 +177,18 @@ fn count_late<P: Projection>(
     generation: &Generation<P::Row>,
     attempt: &Attempt,
 ) -> Result<(), HandlerError> {
-    let Some(rows) = fold_late::<P>(generation, &serving.decoder, attempt).map_err(failed)? else {
-        return Ok(());
-    };
-    let late = Some((attempt.event.stream.to_string(), attempt.event.position));
-    generation.commit(Batch { rows, late, ..Batch::default() }).map_err(rows_failed)
+    let mut tries = 0;
+    loop {
+        generation.refresh();
+        let folded = fold_late::<P>(generation, &serving.decoder, attempt).map_err(failed)?;
+        let Some((rows, basis)) = folded else { return Ok(()) };
+        let late = Some((attempt.event.stream.to_string(), attempt.event.position));
+        match generation.commit(Batch { rows, basis: Some(basis), late, ..Batch::default() }) {
+            // Others go on meanwhile.
+            Err(RowError::Overtaken) if tries < OVERTAKEN => tries += 1,
+            stored => return stored.map_err(rows_failed),
+        }
+    }
 }
 
 fn failed(fault: Fault) -> HandlerError {
@@ -161,6 +202,7 @@ fn failed(fault: Fault) -> HandlerError {
 fn rows_failed(error: RowError) -> HandlerError {
     match error {
         RowError::Damaged(_) => HandlerError::stop(error),
+        RowError::Outdated => HandlerError::begin_anew(error),
         error => HandlerError::retry_after(error, PAUSE),
     }
 }

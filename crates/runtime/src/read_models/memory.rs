@@ -6,7 +6,10 @@ use engine_store::rows::{Listing, Order, RowError, RowKey};
 use engine_types::Position;
 use parking_lot::RwLock;
 
-use super::{Row, Rows, generation::Batch};
+use super::{
+    Row, Rows,
+    generation::{Basis, Batch, Late},
+};
 
 /// The rows of one generation.
 pub(super) struct MemoryRows<R> {
@@ -56,12 +59,9 @@ impl<R: Row> MemoryRows<R> {
         self.kept.read().ready
     }
 
-    pub(super) fn late(&self, sequence: &str) -> Option<Position> {
-        self.kept.read().late.get(sequence).copied()
-    }
-
-    pub(super) fn all_late(&self) -> Vec<(String, Position)> {
-        self.kept.read().late.iter().map(|(key, position)| (key.clone(), *position)).collect()
+    pub(super) fn counted(&self) -> (Basis, Late) {
+        let kept = self.kept.read();
+        (Basis { position: kept.position, changes: 0 }, kept.late.clone())
     }
 
     pub(super) fn get(&self, key: &RowKey) -> Option<R> {

@@ -135,7 +135,11 @@ impl<P: Projection> AnyProjection for Serving<P> {
 
     async fn report(&self) -> Result<ProjectionReport, RowError> {
         let position = match self.current() {
-            Ok(generation) => on_generation(&generation, Generation::position).await?,
+            Ok(generation) => match on_generation(&generation, Generation::position).await {
+                // Another process shows another; this one will find out when it counts, or is asked.
+                Err(RowError::Outdated) => generation.seen(),
+                position => position?,
+            },
             Err(_) => None,
         };
         let Stage { ready, fault, .. } = self.stage();

@@ -94,6 +94,21 @@ impl<P: Projection> Serving<P> {
         Ok(generation)
     }
 
+    /// Goes on with the generation that another process has shown in the place of this one.
+    pub(super) async fn follow(&self) -> Result<Arc<Generation<P::Row>>, RowError> {
+        let generation = Arc::new(self.home.find_shown::<P>().await?);
+        self.switch_to(generation.clone());
+        Ok(generation)
+    }
+
+    /// The same, unless that is done already.
+    pub(super) async fn follow_from(&self, outdated: &Arc<Generation<P::Row>>) -> Result<(), RowError> {
+        if Arc::ptr_eq(outdated, &self.current()?) {
+            self.follow().await?;
+        }
+        Ok(())
+    }
+
     /// The generation that is shown.
     pub(super) fn current(&self) -> Result<Arc<Generation<P::Row>>, RowError> {
         let open = self.open.read();
@@ -169,9 +184,9 @@ impl<P: Projection> Serving<P> {
         let _ = tokio::time::timeout_at(deadline, stage.wait_for(|stage| stage.warm)).await;
     }
 
-    /// How much of a first building is done, in percent. May wait.
+    /// How much of a first building is done, in percent.
     pub(super) fn percent(&self) -> u8 {
-        let position = self.current().and_then(|generation| generation.position()).ok().flatten();
+        let position = self.current().ok().and_then(|generation| generation.seen());
         let done = position.map_or(0, |position| position.0 + 1);
         let all = self.target().map_or(1, |target| target.0 + 1);
         u8::try_from((u128::from(done) * 100 / u128::from(all)).min(99)).unwrap_or(99)

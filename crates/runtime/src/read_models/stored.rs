@@ -1,17 +1,25 @@
 //! Rows in a database, written as JSON.
 
-use std::marker::PhantomData;
-
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeSet,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine_store::rows::{Listing, RowBatch, RowError, RowKey, RowStore, RowView, RowsState, StoredRow};
 use engine_types::Position;
 use parking_lot::Mutex;
 
-use super::{Row, Rows, generation::Batch};
+use super::{
+    Row, Rows,
+    generation::{Basis, Batch, Begun, Late},
+};
+
+/// How often a position is moved on from where others have moved it, before that is left for later.
+const TRIES: u32 = 10;
 
 /// The rows of one generation.
 pub(super) struct StoredRows<R> {
@@ -20,6 +28,10 @@ pub(super) struct StoredRows<R> {
     store: Arc<dyn RowStore>,
     /// What is known beside the rows; unknown after a failure.
     known: Mutex<Option<RowsState>>,
+    /// Which sequences are put aside, as whoever counts here believes since he began. Absent before, and always where
+    /// nobody else counts.
+    believed: Mutex<Option<BTreeSet<String>>>,
+    is_shared: bool,
     /// The newest position that was ever seen. Rows that are shared and stand before it were begun anew by others.
     newest: Mutex<Option<Position>>,
     /// Another process was faster the last time, and may be again.
@@ -27,12 +39,14 @@ pub(super) struct StoredRows<R> {
 }
 
 impl<R: Row> StoredRows<R> {
-    pub(super) fn new(number: u64, rank: fn(&R) -> i64, store: Arc<dyn RowStore>) -> Self {
+    pub(super) fn new(number: u64, rank: fn(&R) -> i64, store: Arc<dyn RowStore>, is_shared: bool) -> Self {
         StoredRows {
             number,
             rank,
             store,
             known: Mutex::new(None),
+            believed: Mutex::new(None),
+            is_shared,
             newest: Mutex::new(None),
             was_overtaken: AtomicBool::new(false),
         }
@@ -46,16 +60,31 @@ impl<R: Row> StoredRows<R> {
         self.known(|state| state.position)
     }
 
+    /// The newest position that was ever seen. Does not wait.
+    pub(super) fn seen(&self) -> Option<Position> {
+        *self.newest.lock()
+    }
+
     pub(super) fn is_ready(&self) -> Result<bool, RowError> {
         self.known(|state| state.ready)
     }
 
-    pub(super) fn late(&self, sequence: &str) -> Result<Option<Position>, RowError> {
-        self.known(|state| state.late.get(sequence).copied())
+    pub(super) fn counted(&self) -> Result<(Basis, Late), RowError> {
+        let (basis, late, is_believed) =
+            self.known(|state| (basis(state), state.late.clone(), self.is_believed(state)))?;
+        // What others have put aside was not counted, although the position has passed it.
+        if is_believed { Ok((basis, late)) } else { Err(RowError::Outdated) }
     }
 
-    pub(super) fn all_late(&self) -> Result<Vec<(String, Position)>, RowError> {
-        self.known(|state| state.late.iter().map(|(key, position)| (key.clone(), *position)).collect())
+    /// See [`Generation::begin`](super::generation::Generation::begin).
+    pub(super) fn begin(&self) -> Result<Begun, RowError> {
+        if !self.is_shared {
+            return Ok((self.position()?, None));
+        }
+        *self.known.lock() = None;
+        let (position, aside) = self.known(|state| (state.position, state.aside.clone()))?;
+        *self.believed.lock() = Some(aside.keys().cloned().collect());
+        Ok((position, Some(aside)))
     }
 
     pub(super) fn get(&self, key: &RowKey) -> Result<Option<R>, RowError> {
@@ -63,39 +92,96 @@ impl<R: Row> StoredRows<R> {
     }
 
     pub(super) fn commit(&self, batch: Batch<R>) -> Result<(), RowError> {
-        let Batch { rows, position, late, forget, ready, durable } = batch;
-        let mut batch =
-            RowBatch { late: late.into_iter().collect(), forget, ready, durable, ..RowBatch::default() };
-        batch.rows.reserve(rows.len());
-        for (key, row) in rows {
-            let row = row.map(|row| self.write(&key, &row)).transpose()?;
-            batch.rows.push((key, row));
-        }
+        let folded_on = batch.basis;
+        let mut batch = self.written(batch)?;
+        let position = batch.position;
+        // What was folded on top of other rows is to be folded again.
+        let is_of_its_place = !(batch.rows.is_empty()
+            && batch.late.is_empty()
+            && batch.aside.is_empty()
+            && batch.forget.is_empty());
         let mut known = self.known.lock();
+        let mut tries = 0;
         loop {
+            tries += 1;
             let before = match known.take() {
                 Some(state) => state,
                 None => self.look()?,
             };
+            self.check_belief(&before, &batch)?;
+            if batch.ready && before.ready {
+                // Another process has stored that already.
+                *known = Some(before);
+                return Ok(());
+            }
+            if folded_on.is_some_and(|folded_on| folded_on != basis(&before)) {
+                self.was_overtaken.store(true, Ordering::Relaxed);
+                return Err(RowError::Overtaken);
+            }
             batch.before = before.position;
+            batch.changes = before.changes;
             batch.position = position.max(before.position);
             // Where this fails, nothing is known any more, and it is looked up again.
             match self.store.commit(&batch) {
                 Ok(()) => {
                     *self.newest.lock() = batch.position;
-                    *known = Some(after(before, batch));
+                    if let Some(believed) = &mut *self.believed.lock() {
+                        believed.extend(batch.aside.iter().map(|(sequence, _)| sequence.clone()));
+                        believed.retain(|sequence| !batch.forget.contains(sequence));
+                    }
+                    let state = after(before, batch);
+                    *known = Some(state);
                     return Ok(());
                 }
                 Err(RowError::Overtaken) => {
                     self.was_overtaken.store(true, Ordering::Relaxed);
-                    // What was folded on top of other rows is to be folded again.
-                    if !(batch.rows.is_empty() && batch.late.is_empty()) {
+                    if is_of_its_place || tries >= TRIES {
                         return Err(RowError::Overtaken);
                     }
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn written(&self, batch: Batch<R>) -> Result<RowBatch, RowError> {
+        let Batch { rows, basis: _, position, late, aside, forget, ready, durable } = batch;
+        let rows = rows.into_iter().map(|(key, row)| {
+            let row = row.map(|row| self.write(&key, &row)).transpose()?;
+            Ok((key, row))
+        });
+        Ok(RowBatch {
+            rows: rows.collect::<Result<_, RowError>>()?,
+            position,
+            late: late.into_iter().collect(),
+            aside: aside.into_iter().collect(),
+            forget,
+            ready,
+            durable,
+            ..RowBatch::default()
+        })
+    }
+
+    /// Whoever counts passes over what he believes to be put aside. Where that is not so any more, what he has passed
+    /// over would be lost.
+    fn check_belief(&self, before: &RowsState, batch: &RowBatch) -> Result<(), RowError> {
+        let counts = batch.position.is_some()
+            || !(batch.rows.is_empty()
+                && batch.late.is_empty()
+                && batch.aside.is_empty()
+                && batch.forget.is_empty());
+        if counts && !self.is_believed(before) { Err(RowError::Outdated) } else { Ok(()) }
+    }
+
+    /// Whether what is put aside is what whoever counts here believes.
+    fn is_believed(&self, state: &RowsState) -> bool {
+        let is_so = |believed: &BTreeSet<String>| believed.iter().eq(state.aside.keys());
+        !self.is_shared || self.believed.lock().as_ref().is_some_and(is_so)
+    }
+
+    /// See [`Generation::check`](super::generation::Generation::check).
+    pub(super) fn check(&self) -> Result<(), RowError> {
+        self.store.state().map(drop)
     }
 
     /// Forgets what is known where another process may have moved the rows on.
@@ -145,13 +231,22 @@ impl<R: Row> StoredRows<R> {
     }
 }
 
+fn basis(state: &RowsState) -> Basis {
+    Basis { position: state.position, changes: state.changes }
+}
+
 /// What is known after a batch.
 fn after(mut state: RowsState, batch: RowBatch) -> RowsState {
     state.position = batch.position;
     state.ready |= batch.ready;
+    if !(batch.late.is_empty() && batch.aside.is_empty() && batch.forget.is_empty()) {
+        state.changes += 1;
+    }
     state.late.extend(batch.late);
+    state.aside.extend(batch.aside);
     for sequence in &batch.forget {
         state.late.remove(sequence);
+        state.aside.remove(sequence);
     }
     state
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Control, End, Outside, Runner, look};
 use crate::listen::{
+    handler::HandlerError,
     listener::{Delivery, Listener},
     ownership::Sharing,
     partition::partition_of,
@@ -173,6 +174,7 @@ impl Session {
                 stored.err()
             }
             Report::Stopped { position, error } => Some(End::Stopped { position, error }),
+            Report::Outdated => Some(End::Again),
             Report::StoreFailed(error) => Some(End::Failed(error.to_string())),
         }
     }
@@ -258,7 +260,8 @@ impl Session {
             if runner.listener.keeps_own() {
                 match keep(&*runner.listener, position).await {
                     Ok(()) => partition.checkpoint.value = value,
-                    Err(error) => fault = Some(error),
+                    Err(error) if error.is_to_begin_anew() => return Err(End::Again),
+                    Err(error) => fault = Some(error.to_string()),
                 }
                 continue;
             }
@@ -284,9 +287,11 @@ impl Session {
 }
 
 /// Has a listener move its own checkpoint.
-async fn keep<L: Listener>(listener: &L, position: Option<Position>) -> Result<(), String> {
-    let Some(position) = position else { return Ok(()) };
-    listener.keep(position).await.map_err(|error| error.to_string())
+async fn keep<L: Listener>(listener: &L, position: Option<Position>) -> Result<(), HandlerError> {
+    match position {
+        Some(position) => listener.keep(position).await,
+        None => Ok(()),
+    }
 }
 
 /// Waits until all workers are gone.

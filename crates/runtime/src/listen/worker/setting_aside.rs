@@ -42,6 +42,9 @@ impl<L: Listener> Worker<L> {
             return Err(self.tell(Report::StoreFailed(fault.into())));
         }
         self.keep(&sequence).await?;
+        if let Err(error) = self.listener.put_aside(&key, event.position).await {
+            return Err(self.tell_failure(error));
+        }
         if self.parked.insert(key, sequence).is_none() {
             self.parked_by_all.fetch_add(1, Ordering::Relaxed);
         }
@@ -120,6 +123,11 @@ impl<L: Listener> Worker<L> {
     async fn try_to_keep(&self, sequence: &ParkedSequence) -> Result<(), AppendError> {
         let key = records::parked_key(&self.listener.records(), &sequence.key)?;
         records::save(&*self.store, &key, sequence).await.map(drop)
+    }
+
+    /// Tells that what the listener keeps could not be changed.
+    pub(in crate::listen) fn tell_failure(&self, error: HandlerError) -> Told {
+        self.tell(if error.is_to_begin_anew() { Report::Outdated } else { Report::StoreFailed(error.cause) })
     }
 
     /// Forgets a parked sequence.

@@ -52,27 +52,26 @@ impl<P: Projection> Builder<P> {
         progress: watch::Sender<RebuildProgress>,
         cancel: CancellationToken,
     ) {
-        let old = serving.number();
-        let end = match serving.home.begin::<P>(old + 1).await {
+        let (end, begun) = match Self::begin(&serving, &handlers).await {
             Ok(generation) => {
+                let number = generation.number();
                 let mut builder = Builder {
                     serving: serving.clone(),
-                    generation: Arc::new(generation),
+                    generation,
                     next: Position::FIRST,
                     parked: HashMap::new(),
                     progress: progress.clone(),
                     cancel,
                     started: Instant::now(),
                 };
-                builder.build_and_switch(&handlers).await
+                (builder.build_and_switch(&handlers).await, Some(number))
             }
-            Err(error) => Err(error.into()),
+            Err(end) => (Err(end), None),
         };
-        let shown = serving.number();
-        let tidied = if shown == old {
-            serving.home.remove::<P>(old + 1).await
-        } else {
-            serving.home.tidy::<P>(shown).await
+        let tidied = match (&end, begun) {
+            (Ok(()), _) => serving.home.tidy::<P>(serving.number()).await,
+            (Err(_), Some(number)) => serving.home.remove::<P>(number).await,
+            (Err(_), None) => Ok(()),
         };
         if let Err(fault) = tidied {
             tracing::warn!(projection = P::NAME, %fault, "something is left over, and removed at the next start");
@@ -85,19 +84,36 @@ impl<P: Projection> Builder<P> {
         progress.send_modify(|progress| progress.state = state);
     }
 
+    /// An empty generation, which follows the one that is shown now, perhaps by another process.
+    async fn begin(serving: &Serving<P>, handlers: &Handlers) -> Result<Arc<Generation<P::Row>>, End> {
+        let shown = serving.current()?;
+        if let Err(RowError::Outdated) = on_generation(&shown, Generation::check).await {
+            handlers.while_resting(P::NAME, serving.follow_from(&shown)).await??;
+        }
+        let generation = Arc::new(serving.home.begin::<P>(serving.number() + 1).await?);
+        on_generation(&generation, Generation::begin).await?;
+        Ok(generation)
+    }
+
     async fn build_and_switch(&mut self, handlers: &Handlers) -> Result<(), End> {
         while !self.count_page().await? && !self.is_level().await? {}
         // From here on nothing is counted into the old generation, so that the new one is not behind it.
         let switching = handlers.while_resting(P::NAME, async {
-            while !self.is_level().await? {
-                self.count_page().await?;
+            loop {
+                while !self.is_level().await? {
+                    self.count_page().await?;
+                }
+                for sequence in self.parked.values().filter(|sequence| sequence.waiting > 0) {
+                    self.keep(sequence).await?;
+                }
+                let seen = self.next.previous();
+                commit(&self.generation, Batch { position: seen, ..Batch::default() }).await?;
+                match self.serving.home.make_ready::<P>(&self.generation).await {
+                    // Another process has counted more into the generation that is shown.
+                    Err(RowError::Overtaken) => self.count_page().await?,
+                    ready => break ready?,
+                };
             }
-            for sequence in self.parked.values().filter(|sequence| sequence.waiting > 0) {
-                self.keep(sequence).await?;
-            }
-            let seen = self.next.previous();
-            commit(&self.generation, Batch { position: seen, ..Batch::default() }).await?;
-            self.serving.home.make_ready::<P>(&self.generation).await?;
             self.serving.switch_to(self.generation.clone());
             Ok(())
         });
@@ -191,6 +207,10 @@ impl<P: Projection> Builder<P> {
             unreadable: read(&self.serving.decoder, event, 0).is_err(),
         };
         self.keep(&sequence).await?;
+        if self.serving.home.place.is_shared() {
+            let aside = Some((sequence.key.clone(), sequence.position));
+            commit(&self.generation, Batch { aside, ..Batch::default() }).await?;
+        }
         self.parked.insert(sequence.key.clone(), sequence);
         Ok(())
     }

@@ -44,8 +44,11 @@ impl Session {
         share: &Share,
     ) -> Result<Session, String> {
         let (store, name, count) = (&*runner.store, runner.listener.name(), runner.options.partitions);
+        let mut aside = None;
         let all = if runner.listener.keeps_own() {
-            let position = runner.listener.own_checkpoint().await.map_err(text)?;
+            let own = runner.listener.own_checkpoint().await.map_err(text)?;
+            let position = own.position;
+            aside = own.aside;
             vec![Versioned { value: Checkpoint { position, ..Checkpoint::default() }, version: 0 }]
         } else {
             let mut all =
@@ -60,7 +63,11 @@ impl Session {
         };
         let positions: Vec<_> = all.iter().map(|checkpoint| checkpoint.value.position).collect();
         let mut parked = vec![BTreeMap::new(); count];
-        for sequence in records::parked(store, &runner.listener.records()).await.map_err(text)? {
+        let recorded = match aside {
+            None => records::parked(store, &runner.listener.records()).await,
+            Some(aside) => records::parked_of_these(store, &runner.listener.records(), aside).await,
+        };
+        for sequence in recorded.map_err(text)? {
             parked[partition_of(&sequence.key, count)].insert(sequence.key.clone(), sequence);
         }
         let from = here.iter().map(|number| positions[*number]).min().flatten();
