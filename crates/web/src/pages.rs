@@ -16,6 +16,7 @@ mod parked;
 mod parts;
 mod posted;
 mod processes;
+mod queries;
 mod sign_in;
 mod store;
 mod streams;
@@ -56,6 +57,8 @@ pub(crate) fn router() -> Router<Web> {
         .route("/aggregates/{category}/{id}", get(aggregates::page).post(aggregates::dry_run))
         .route("/commands", get(commands::list))
         .route("/commands/{name}", get(commands::form).post(commands::send))
+        .route("/queries", get(queries::list))
+        .route("/queries/{name}", get(queries::ask))
         .route("/handlers", get(handlers::page))
         .route("/handlers/{name}/reset", get(handlers::preview))
         .route("/handlers/{name}/{order}", post(handlers::order))

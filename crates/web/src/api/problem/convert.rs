@@ -6,7 +6,7 @@ use engine_runtime::{
     processes::ProcessesError,
     read_models::{ProjectionsError, QueryError},
 };
-use engine_store::{AppendError, ReadError};
+use engine_store::{AppendError, MaintenanceError, ReadError};
 use engine_types::{command::InvalidCommand, stream::InvalidName};
 use http::StatusCode;
 
@@ -83,6 +83,20 @@ impl From<ReadError> for Problem {
 impl From<AppendError> for Problem {
     fn from(error: AppendError) -> Self {
         JsonSendError::from(error).into()
+    }
+}
+
+impl From<MaintenanceError> for Problem {
+    fn from(error: MaintenanceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            MaintenanceError::Read(error) => error.into(),
+            MaintenanceError::Write(error) => error.into(),
+            MaintenanceError::Unsupported(_) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", detail)
+            }
+            _ => Problem::unavailable("unavailable", detail),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(in crate::pages) enum Nav {
     Tail,
     Commands,
     Aggregates,
+    Queries,
     Map,
     Handlers,
     Parked,
@@ -41,6 +42,7 @@ const MENU: [(&str, &[Item]); 4] = [
         &[
             (Nav::Commands, "/commands", "Commands"),
             (Nav::Aggregates, "/aggregates", "Aggregates"),
+            (Nav::Queries, "/queries", "Queries"),
             (Nav::Map, "/map", "Map"),
         ],
     ),
@@ -59,13 +61,14 @@ const MENU: [(&str, &[Item]); 4] = [
     ),
 ];
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("/", "find a stream, an event, a correlation id"),
     ("g o", "overview"),
     ("g s", "streams"),
     ("g t", "live tail"),
     ("g c", "commands"),
     ("g a", "aggregates"),
+    ("g q", "queries"),
     ("g m", "map"),
     ("g h", "handlers"),
     ("g p", "parked events"),
