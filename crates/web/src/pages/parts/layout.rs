@@ -19,6 +19,7 @@ pub(in crate::pages) enum Nav {
     Parked,
     Processes,
     Timers,
+    Subscriptions,
     Store,
     Users,
     Api,
@@ -53,6 +54,7 @@ const MENU: [(&str, &[Item]); 4] = [
             (Nav::Parked, "/parked", "Parked events"),
             (Nav::Processes, "/processes", "Processes"),
             (Nav::Timers, "/timers", "Timers"),
+            (Nav::Subscriptions, "/subscriptions", "Subscriptions"),
         ],
     ),
     (
