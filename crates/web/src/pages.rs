@@ -20,6 +20,7 @@ mod queries;
 mod sign_in;
 mod store;
 mod streams;
+mod subscriptions;
 mod tail;
 mod users;
 
@@ -70,6 +71,9 @@ pub(crate) fn router() -> Router<Web> {
         .route("/processes/{name}/{id}", get(processes::show))
         .route("/processes/{name}/{id}/{order}", post(processes::order))
         .route("/timers", get(processes::timers))
+        .route("/subscriptions", get(subscriptions::list).post(subscriptions::create))
+        .route("/subscriptions/new", get(subscriptions::new))
+        .route("/subscriptions/{source}/{group}", get(subscriptions::show).post(subscriptions::order))
         .route("/map", get(map::page))
         .route("/store", get(store::page))
         .route("/store/{work}", post(store::work))
