@@ -44,7 +44,7 @@ impl Node {
 
     fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_engine"))
-            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--store", "file:data"])
+            .args(["--json", "serve", "--no-app", "--listen", "127.0.0.1:0", "--store", "file:data"])
             .args(arguments)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
