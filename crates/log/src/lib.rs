@@ -25,6 +25,7 @@
 
 mod backup;
 mod catalog;
+mod chain;
 mod closing;
 mod decode;
 pub mod disk;
@@ -54,4 +55,4 @@ pub use closing::ClosedUnmarked;
 pub use error::OpenError;
 pub use options::{Compression, LogOptions};
 pub use store::LogStore;
-pub use verify::{verify, verify_on};
+pub use verify::{Expected, verify, verify_against, verify_on};
