@@ -7,10 +7,15 @@
 mod answer;
 mod batch;
 mod commit;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod interleavings;
 mod known;
+mod line;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod recent;
+mod sync;
 pub(crate) mod tail;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -31,6 +36,7 @@ use answer::{Answer, Failure};
 use batch::Batch;
 use commit::lost;
 use known::Known;
+use line::Weighed;
 use plan::Plan;
 use queue::{Drained, Job, Queue};
 use recent::RecentIds;
