@@ -31,6 +31,9 @@ mod decode;
 pub mod disk;
 mod error;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod opening;
 mod options;
