@@ -8,6 +8,7 @@ pub mod install;
 mod pooler;
 mod programs;
 mod server;
+mod standby;
 
 use std::sync::OnceLock;
 

@@ -50,12 +50,22 @@ impl Server {
         configure(&folder, port, settings);
         let script = "read -r line; \"$1\" -D \"$2/data\" -w -m immediate stop; rm -rf \"$2\"";
         let watchdog = watchdog(script, &programs.join("pg_ctl"), &folder, account);
-        let server = Server { folder, programs, account, port, watchdog };
+        let server = Server::of(folder, programs, account, port, watchdog);
         server.resume();
         let mut createdb = Command::new(server.programs.join("createdb"));
         createdb.args(["-h", "127.0.0.1", "-U", "engine", "-p", &port.to_string(), "engine"]);
         run(account, &mut createdb);
         server
+    }
+
+    pub(crate) fn of(
+        folder: PathBuf,
+        programs: PathBuf,
+        account: Option<Account>,
+        port: u16,
+        watchdog: Child,
+    ) -> Self {
+        Server { folder, programs, account, port, watchdog }
     }
 
     /// The URL of its database.
@@ -95,7 +105,56 @@ impl Server {
         self.control(&["-w", "-m", mode, "stop"]);
     }
 
-    fn control(&self, arguments: &[&str]) {
+    /// Restarts it with more lines in `postgresql.conf`.
+    ///
+    /// # Panics
+    /// It does not take them.
+    pub fn reconfigure(&self, lines: &[&str]) {
+        append_to(&self.folder.join("data/postgresql.conf"), lines);
+        self.restart();
+    }
+
+    /// Restarts it with these lines, and no others, as `pg_hba.conf`: who is let in, and how.
+    ///
+    /// # Panics
+    /// It does not take them.
+    pub fn let_in(&self, lines: &[&str]) {
+        let file = self.folder.join("data/pg_hba.conf");
+        fs::write(file, lines.join("\n") + "\n").expect("who is let in can be written");
+        self.restart();
+    }
+
+    /// Writes a file into its folder which nobody but it can read, such as a key.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn keep(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let file = self.folder.join(name);
+        fs::write(&file, content).expect("a file can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file can be hidden");
+        if let Some(owner) = self.account {
+            chown(&file, Some(owner.user), Some(owner.group)).expect("a file can be given away");
+        }
+        file
+    }
+
+    /// Ends its first process at once, and with it all others, as a power cut does: nobody is told.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn kill(&self) {
+        let noted = fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("the server runs");
+        let process = noted.lines().next().expect("its first line is a process").to_owned();
+        run(None, Command::new("kill").args(["-KILL", &process]));
+    }
+
+    fn restart(&self) {
+        let log = self.folder.join("log");
+        self.control(&["-w", "-m", "fast", "-l", &log.to_string_lossy(), "restart"]);
+    }
+
+    pub(crate) fn control(&self, arguments: &[&str]) {
         let mut command = Command::new(self.programs.join("pg_ctl"));
         run(self.account, command.arg("-D").arg(self.folder.join("data")).args(arguments));
     }
@@ -136,11 +195,18 @@ fn configure(folder: &Path, port: u16, settings: &Settings) {
     if !settings.is_durable {
         lines.push_str("fsync = off\nfull_page_writes = off\n");
     }
-    for line in &settings.more {
-        lines.push_str(line);
-        lines.push('\n');
-    }
     fs::write(&file, lines).expect("the configuration can be written");
+    append_to(&file, &settings.more.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Adds lines to a file of settings; of two that say otherwise the last one holds.
+pub(crate) fn append_to(file: &Path, lines: &[&str]) {
+    let mut all = fs::read_to_string(file).expect("the settings can be read");
+    for line in lines {
+        all.push_str(line);
+        all.push('\n');
+    }
+    fs::write(file, all).expect("the settings can be written");
 }
 
 /// Runs a script that waits until its standard input is closed, which the end of this process does, and cleans up.
@@ -154,7 +220,7 @@ pub(crate) fn watchdog(script: &str, program: &Path, folder: &Path, account: Opt
 }
 
 /// Runs a program to its end.
-fn run(account: Option<Account>, command: &mut Command) {
+pub(crate) fn run(account: Option<Account>, command: &mut Command) {
     Account::runs(account, command);
     // A server that is started keeps what it inherits: it gets files, and no pipe that would never end.
     let said = tempfile::NamedTempFile::new().expect("a file among the temporary ones can be made");

@@ -112,7 +112,7 @@ impl From<tokio_postgres::Error> for Trouble {
         } else if is_of_the_content(code) {
             Trouble::Unfit(format!("PostgreSQL does not take it: {text}"))
         } else {
-            Trouble::Refused(format!("PostgreSQL: {text}{}", advice(code)))
+            Trouble::Refused(told(&error))
         }
     }
 }
@@ -137,7 +137,7 @@ fn advice(code: &SqlState) -> &'static str {
     if *code == SqlState::DISK_FULL {
         "; nothing was written: make room on the server's disk, then try again"
     } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-        "; this server is a standby: name all hosts in the URL, with `target_session_attrs=read-write`"
+        "; nothing was written, for this server takes no writes: where it is a standby, name all hosts in the URL, `postgres://a:5432,b:5432/…`"
     } else if *code == SqlState::LOCK_NOT_AVAILABLE {
         "; nothing was written: another transaction holds the lock of appends, look for it in pg_stat_activity"
     } else if *code == SqlState::QUERY_CANCELED {
@@ -153,6 +153,13 @@ fn advice(code: &SqlState) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What a server refuses, and what to do.
+pub(crate) fn told(error: &tokio_postgres::Error) -> String {
+    let advice =
+        error.as_db_error().map(|fault| format!("PostgreSQL: {}{}", words(error), advice(fault.code())));
+    advice.unwrap_or_else(|| words(error))
 }
 
 /// The whole of what an error says, in one line.

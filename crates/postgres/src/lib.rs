@@ -16,6 +16,7 @@
 //! ```
 
 mod catalog;
+mod connect;
 mod content;
 mod documents;
 mod error;
@@ -30,6 +31,7 @@ mod rows;
 mod shared;
 mod store;
 mod subscribe;
+mod tls;
 mod url;
 mod values;
 mod watcher;

@@ -13,23 +13,27 @@ use tokio::{
     time::timeout,
 };
 use tokio_postgres::{
-    Client, NoTls, Row,
+    Client, Row,
+    error::SqlState,
     types::{ToSql, Type},
 };
 
-use crate::{PostgresOptions, PostgresUrl, error::Trouble};
+use crate::{
+    PostgresOptions, PostgresUrl,
+    connect::{Connector, look_after},
+    error::Trouble,
+};
 
 /// A value and its type.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 pub(crate) struct Pool {
-    config: tokio_postgres::Config,
+    connector: Connector,
     shown: String,
     permits: Semaphore,
     many: usize,
     idle: Mutex<Vec<Client>>,
     wait: Duration,
-    connect_timeout: Duration,
     answer_timeout: Duration,
     closed: AtomicBool,
 }
@@ -56,13 +60,12 @@ pub(crate) struct Connection<'a> {
 impl Pool {
     pub(crate) fn new(url: &PostgresUrl, options: &PostgresOptions) -> Self {
         Pool {
-            config: url.config.clone(),
+            connector: Connector::new(url, options.connect_timeout),
             shown: url.to_string(),
             permits: Semaphore::new(options.connections),
             many: options.connections,
             idle: Mutex::default(),
             wait: options.wait_for_connection,
-            connect_timeout: options.connect_timeout,
             answer_timeout: options.answer_timeout,
             closed: AtomicBool::new(false),
         }
@@ -86,28 +89,14 @@ impl Pool {
                 return Ok(Connection::new(client, self, permit));
             }
         }
-        Ok(Connection::new(self.connect().await?, self, permit))
+        let (client, line) = self.connector.connect().await?;
+        look_after(line);
+        Ok(Connection::new(client, self, permit))
     }
 
-    async fn connect(&self) -> Result<Client, Trouble> {
-        let unreachable =
-            |fault: String| Trouble::Unreachable(format!("{} cannot be reached: {fault}", self.shown));
-        match timeout(self.connect_timeout, self.config.connect(NoTls)).await {
-            Ok(Ok((client, connection))) => {
-                // Ends with the client.
-                tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(
-                            error = crate::error::words(&error),
-                            "a connection to PostgreSQL ended"
-                        );
-                    }
-                });
-                Ok(client)
-            }
-            Ok(Err(error)) => Err(unreachable(crate::error::words(&error))),
-            Err(_) => Err(unreachable(format!("no connection within {:?}", self.connect_timeout))),
-        }
+    /// What makes connections.
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     /// Runs one statement on any connection.
@@ -156,6 +145,12 @@ impl<'a> Connection<'a> {
     ) -> Result<T, Trouble> {
         match asked {
             Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                // The server has become a standby. Another host may take writes now, or this one soon.
+                self.give_up();
+                self.pool.idle.lock().clear();
+                Err(Trouble::Unreachable(crate::error::told(&error)))
+            }
             Ok(Err(error)) => Err(error.into()),
             Err(_) => {
                 self.give_up();

@@ -6,10 +6,10 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use engine_types::Position;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_postgres::{AsyncMessage, NoTls};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_postgres::AsyncMessage;
 
-use crate::{catalog, shared::Shared};
+use crate::{catalog, error::Trouble, shared::Shared};
 
 /// The longest pause before it is listened again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -44,8 +44,8 @@ async fn listen_on(shared: &Shared) {
     let mut pause = Duration::from_millis(100);
     while !shared.is_closed() {
         let begun = Instant::now();
-        if let Err(error) = listen(shared).await {
-            tracing::debug!(error = crate::error::words(&error), "nothing is listened to for now");
+        if let Err(trouble) = listen(shared).await {
+            tracing::debug!(?trouble, "nothing is listened to for now");
         }
         pause = if begun.elapsed() > LONGEST_PAUSE { Duration::from_millis(100) } else { pause * 2 };
         pause = pause.min(LONGEST_PAUSE);
@@ -54,10 +54,8 @@ async fn listen_on(shared: &Shared) {
 }
 
 /// Listens until the connection ends.
-async fn listen(shared: &Shared) -> Result<(), tokio_postgres::Error> {
-    let connecting = timeout(shared.options.connect_timeout, shared.url.config.connect(NoTls)).await;
-    let Ok(connected) = connecting else { return Ok(()) };
-    let (client, mut connection) = connected?;
+async fn listen(shared: &Shared) -> Result<(), Trouble> {
+    let (client, mut connection) = shared.pool.connector().connect().await?;
     let statement = format!("LISTEN {}", shared.schema().channel());
     let mut listening = pin!(async move {
         client.batch_execute(&statement).await?;
@@ -67,7 +65,7 @@ async fn listen(shared: &Shared) -> Result<(), tokio_postgres::Error> {
     loop {
         let message = tokio::select! {
             message = poll_fn(|context| connection.poll_message(context)) => message,
-            failed = &mut listening => return failed,
+            failed = &mut listening => return Ok(failed?),
         };
         match message {
             Some(Ok(AsyncMessage::Notification(told))) => {
@@ -76,7 +74,7 @@ async fn listen(shared: &Shared) -> Result<(), tokio_postgres::Error> {
                 }
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(error),
+            Some(Err(error)) => return Err(error.into()),
             None => return Ok(()),
         }
     }

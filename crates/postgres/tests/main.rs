@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // everything here is a test
 
 mod disk;
+mod failover;
 mod kit;
 mod lost_answers;
 mod nodes;
@@ -12,3 +13,4 @@ mod refusals;
 mod restarts;
 mod schemas;
 mod suite;
+mod tls;

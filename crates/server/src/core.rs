@@ -7,7 +7,10 @@ use engine_store::EventStore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{auth::Users, limits::Limits, metrics::Metrics, scavenge::Scavenges};
+use crate::{
+    auth::Users, limits::Limits, metrics::Metrics, persistent::Groups, projections::Projections,
+    scavenge::Scavenges,
+};
 
 /// Shared by all connections of a node.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) users: Users,
     /// Whether callers who do not say who they are may do everything.
     pub(crate) trusts_everybody: bool,
+    pub(crate) groups: Groups,
+    pub(crate) projections: Projections,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     /// Where the node listens.
@@ -47,6 +52,8 @@ pub(crate) mod testing {
             store,
             apps: Vec::new(),
             trusts_everybody: true,
+            groups: Groups::default(),
+            projections: Projections::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -2,11 +2,13 @@
 
 mod convert;
 mod features;
-mod filter;
+pub(crate) mod filter;
 mod gossip;
-mod links;
+pub(crate) mod links;
 mod monitoring;
 mod operations;
+mod persistent;
+mod projections;
 pub(crate) mod status;
 mod streams;
 mod users;
@@ -26,6 +28,8 @@ type Methods = (&'static str, &'static [(&'static str, &'static [&'static str])]
 const METHODS: &[Methods] = &[
     streams::METHODS,
     v2::METHODS,
+    persistent::METHODS,
+    projections::METHODS,
     users::METHODS,
     operations::METHODS,
     gossip::METHODS,
@@ -49,6 +53,8 @@ pub(crate) fn router(core: &Arc<Core>) -> Router {
         .add_service(features::service())
         .add_service(gossip::service(core.clone()))
         .add_service(operations::service(core.clone()))
+        .add_service(persistent::service(core.clone()))
+        .add_service(projections::service(core.clone()))
         .add_service(users::service(core.clone()))
         .add_service(v2::service(core.clone()))
         .add_service(monitoring::service(core.clone()))

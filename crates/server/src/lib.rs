@@ -27,6 +27,8 @@ mod listen;
 mod metrics;
 mod node;
 mod options;
+mod persistent;
+mod projections;
 mod proto;
 mod scavenge;
 mod tls;

@@ -16,6 +16,8 @@ use crate::{
     core::Core,
     grpc, http, listen,
     metrics::Metrics,
+    persistent::Groups,
+    projections::Projections,
     scavenge::Scavenges,
     tls,
 };
@@ -59,6 +61,8 @@ impl Node {
             apps,
             users,
             trusts_everybody: files.is_none() && (insecure || stays_here),
+            groups: Groups::default(),
+            projections: Projections::default(),
             limits,
             metrics: Metrics::default(),
             address: listener.local_addr().map_err(unusable)?,
@@ -76,6 +80,9 @@ impl Node {
         let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify);
         let router = router.fallback_service(console).layer(note);
         let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
+        if let Err(error) = core.projections.begin(&core.store, &core.stopping).await {
+            tracing::warn!(%error, "projections that ran before could not be started");
+        }
         Ok(Node { core, serving })
     }
 
@@ -93,6 +100,8 @@ impl Node {
     /// [`Limits::drain_patience`](crate::Limits::drain_patience) allows. The store stays open.
     pub async fn stop(mut self) {
         self.core.stopping.cancel();
+        self.core.groups.end().await;
+        self.core.projections.end(&self.core.store).await;
         if let Err(error) = (&mut self.serving).await {
             tracing::error!(%error, "the node did not stop in order");
         }

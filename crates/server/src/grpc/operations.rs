@@ -103,6 +103,7 @@ impl Operations for Service {
 
     async fn restart_persistent_subscriptions(&self, request: Request<Empty>) -> Heard {
         operators_only(&request)?;
+        super::persistent::restart(&self.core).await?;
         Ok(Response::new(heard()))
     }
 }

@@ -122,6 +122,51 @@ pub(crate) fn scavenge_not_found(id: &str) -> Status {
     exception(Code::NotFound, text, "scavenge-not-found", &[("scavenge-id", id)])
 }
 
+/// An error about a group of consumers.
+fn of_group(code: Code, text: String, name: &'static str, stream: &str, group: &str) -> Status {
+    exception(code, text, name, &[("stream-name", stream), ("group-name", group)])
+}
+
+pub(crate) fn group_exists(stream: &str, group: &str) -> Status {
+    let text = format!("Subscription group {group} on stream {stream} exists.");
+    of_group(Code::AlreadyExists, text, "persistent-subscription-exists", stream, group)
+}
+
+pub(crate) fn group_missing(stream: &str, group: &str) -> Status {
+    let text = format!("Subscription group {group} on stream {stream} does not exist.");
+    of_group(Code::NotFound, text, "persistent-subscription-does-not-exist", stream, group)
+}
+
+/// There are as many consumers as there may be; clients look for the first words.
+pub(crate) fn group_full(stream: &str, group: &str) -> Status {
+    let text = format!("Maximum subscriptions reached for subscription group {group} on stream {stream}.");
+    of_group(Code::FailedPrecondition, text, "maximum-subscribers-reached", stream, group)
+}
+
+pub(crate) fn group_dropped(stream: &str, group: &str) -> Status {
+    let text = format!("Subscription group {group} on stream {stream} was dropped.");
+    of_group(Code::Cancelled, text, "persistent-subscription-dropped", stream, group)
+}
+
+pub(crate) fn group_failed(stream: &str, group: &str, reason: &str) -> Status {
+    exception(
+        Code::Internal,
+        format!("Subscription group {group} on stream {stream} failed: '{reason}'"),
+        "persistent-subscription-failed",
+        &[("stream-name", stream), ("group-name", group), ("reason", reason)],
+    )
+}
+
+/// The words in which servers of the declared version tell it, and which clients look for.
+pub(crate) fn projection_missing(name: &str) -> Status {
+    tracing::debug!(name, "no such projection");
+    Status::unknown("Envelope callback expected Updated, received NotFound instead")
+}
+
+pub(crate) fn projection_failed(why: &str) -> Status {
+    Status::unknown(format!("Envelope callback expected Updated, received OperationFailed instead: {why}"))
+}
+
 /// An append that took too long; it may have been written.
 pub(crate) fn timed_out(what: &str) -> Status {
     Status::aborted(format!("Operation timed out: {what}"))

@@ -16,7 +16,7 @@ pub(super) async fn info(State(core): State<Arc<Core>>) -> Json<Value> {
         "dbVersion": PROTOCOL_VERSION,
         "esVersion": PROTOCOL_VERSION,
         "state": "leader",
-        "features": { "projections": false, "userManagement": true, "atomPub": false },
+        "features": { "projections": true, "userManagement": true, "atomPub": false },
         "authentication": { "type": "internal", "properties": {} },
         "product": {
             "name": "cqrs-engine",
