@@ -133,6 +133,27 @@ pub struct StoreStats {
     pub reclaimable: Reclaimable,
 }
 
+/// A segment: a file that holds a run of all events.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SegmentReport {
+    /// The name of the file.
+    pub name: String,
+    /// The position of the first event that was ever in it.
+    pub first_position: u64,
+    /// How many events are in it.
+    pub events: u64,
+    /// Its bytes on the disk.
+    pub bytes: u64,
+    /// The same before compression.
+    pub frame_bytes: u64,
+    /// The bytes of its index on the disk.
+    pub index_bytes: u64,
+    /// How often it was written anew.
+    pub rewritten: u32,
+    /// Whether nothing is appended to it any more.
+    pub finished: bool,
+}
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct VerifyReport {

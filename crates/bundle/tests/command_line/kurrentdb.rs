@@ -41,7 +41,7 @@ impl Node {
 }
 
 fn serve(engine: &Engine, listen: &str) -> (Console, String) {
-    let mut node = engine.console(&["--json", "serve", "--listen", listen]);
+    let mut node = engine.console(&["--json", "serve", "--no-app", "--listen", listen]);
     let line = node.next_line().unwrap_or_else(|| panic!("{}", node.stderr()));
     let line: Value = serde_json::from_str(&line).unwrap();
     (node, line["listening"].as_str().unwrap().to_owned())

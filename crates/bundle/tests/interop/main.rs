@@ -32,7 +32,7 @@ impl Node {
     fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_engine"))
-            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--store", "file:data"])
+            .args(["--json", "serve", "--no-app", "--listen", "127.0.0.1:0", "--store", "file:data"])
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -153,8 +153,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             }),
         ),
         #[cfg(feature = "serve")]
-        Answer::Serving { address, tls, store } => {
-            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store}))
+        Answer::Serving { address, tls, store, app } => {
+            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store, "app": app}))
         }
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Process(process, format) => line(out, &process_form(process, *format)),

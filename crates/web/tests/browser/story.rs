@@ -57,7 +57,7 @@ async fn a_person_sends_commands_and_follows_them_through_time() {
 async fn the_tail_moves_while_somebody_watches_and_rests_when_told_to() {
     let node = Node::bank().await;
     let browser = Browser::open(&node, 1440, 900, true).await;
-    browser.sign_in("olga", "changeit").await;
+    browser.sign_in("ops", "changeit").await;
     browser.goto("/tail?type=MoneyDeposited").await;
     browser.until("#tail-state", "live").await;
     node.account("jsdf", &[1, 2, 3]).await;

@@ -58,7 +58,7 @@ pub(super) fn draw(map: &Map) -> Markup {
             .iter()
             .map(|command| {
                 let at = drawing.put(0, top, "command", command.name, command.doc);
-                drawing.link(at, format!("/commands/{}", command.name));
+                drawing.link(at, format!("/commands/{}", encoded(command.name)));
                 at
             })
             .collect();
@@ -104,12 +104,12 @@ fn listeners(map: &Map, events: &[(usize, &str, &str)], drawing: &mut Drawing) {
             process.name,
             "a process manager",
         );
-        drawing.link(at, format!("/processes/{}", process.name));
+        drawing.link(at, format!("/processes/{}", encoded(process.name)));
         drawing.edges.extend(heard.into_iter().map(|(from, ..)| (*from, at)));
         let y = drawing.things[at].y;
         for name in process.sends() {
             let to = drawing.put(4, y, "command", name, "a command that it sends");
-            drawing.link(to, format!("/commands/{name}"));
+            drawing.link(to, format!("/commands/{}", encoded(name)));
             drawing.edges.push((at, to));
         }
     }
@@ -127,6 +127,7 @@ fn listeners(map: &Map, events: &[(usize, &str, &str)], drawing: &mut Drawing) {
         let y = drawing.things[at].y;
         for query in &projection.queries {
             let to = drawing.put(4, y, "query", query.name, query.doc);
+            drawing.link(to, format!("/queries/{}", encoded(query.name)));
             drawing.edges.push((at, to));
         }
     }
