@@ -167,6 +167,20 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// What is damaged. Empty means that the store is whole.
     pub faults: Vec<Fault>,
+    /// The hash chain over what was written; none where a store has none.
+    pub chain: Option<ChainReport>,
+}
+
+/// The hash chain of a store, as far as it was followed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChainReport {
+    /// The position of the first event that it covers.
+    pub from: u64,
+    /// The position behind the last event that it covers.
+    pub next_position: u64,
+    /// Its last link, as 64 digits. Noted where nobody can change it, it tells later whether what was written until now
+    /// is still the same.
+    pub link: String,
 }
 
 /// A damaged place.

@@ -216,6 +216,13 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
             let _ = write!(checked, ", {}", counted(count, what));
         }
     }
+    if let Some(chain) = &report.chain {
+        let (from, behind, link) = (chain.from, chain.next_position, &chain.link);
+        writeln!(
+            out,
+            "{ASIDE}hash chain from position {from} to before {behind}, last link{ASIDE:#} {link}"
+        )?;
+    }
     match report.faults.len() {
         0 => writeln!(out, "{GOOD}whole:{GOOD:#} {checked}"),
         count => writeln!(

@@ -174,6 +174,7 @@ fn verified(report: &VerifyReport) -> Markup {
         dl.facts {
             @if report.segments > 0 { dt { "Segments" } dd { (words::number(report.segments)) } }
             @if report.bytes > 0 { dt { "Bytes" } dd { (words::bytes(report.bytes)) } }
+            @if let Some(chain) = &report.chain { dt { "Hash chain" } dd.mono { (chain.link) } }
         }
     }
 }
