@@ -29,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the domain or not fou
 
 const GLOBAL: &str = "Options of every command";
 
-const STORE: &str = "The store, `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE?schema=NAME` or \
+const STORE: &str = "The store, `memory:`, `file:PATH?compression=zstd&chain=blake3`, `postgres://USER@HOST/DATABASE?schema=NAME` or \
                      `kurrentdb://USER:PASSWORD@HOST:2113?tls=false` [env: ENGINE_STORE] [default: file:./engine-data]";
 
 const SEND_EXAMPLES: &str = "Examples:
@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// Look after the store itself
     Store(Store),
     /// Check that everything in the store is whole
-    Verify,
+    Verify(Verify),
     /// Give back the room of events that can no longer be read
     #[command(after_help = SCAVENGE)]
     Scavenge,
@@ -259,6 +259,14 @@ pub(crate) struct Store {
 pub(crate) enum StoreCommand {
     /// Bring the schema of a store in PostgreSQL to the version of this program
     Migrate,
+}
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A link of the hash chain that an earlier `verify` told: it must still be there
+    #[arg(long, value_name = "LINK")]
+    pub(crate) link: Option<String>,
 }
 
 /// The arguments of `backup`.

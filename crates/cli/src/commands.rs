@@ -42,7 +42,7 @@ pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -
         Command::Timers(timers) => timers::run(timers, world, output).await,
         Command::Nodes => nodes::run(world, output).await,
         Command::Store(store) => store::run(store, world, output).await,
-        Command::Verify => verify::run(world, output).await,
+        Command::Verify(verify) => verify::run(verify, world, output).await,
         Command::Scavenge => scavenge::run(world, output).await,
         Command::Backup(backup) => backup::run(backup, world, output).await,
         Command::Restore(restore) => restore::run(restore, world, output).await,

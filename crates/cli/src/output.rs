@@ -92,7 +92,7 @@ pub(crate) enum Answer<'a> {
     Imported(Imported),
     /// The store is open to the network.
     #[cfg(feature = "serve")]
-    Serving { address: std::net::SocketAddr, tls: bool, store: &'a str },
+    Serving { address: std::net::SocketAddr, tls: bool, store: &'a str, app: Option<&'a str> },
     /// What is registered.
     Map(&'a Map, MapFormat),
     /// One process manager.

@@ -10,25 +10,29 @@ use crate::{
     world::World,
 };
 
-/// Serves until a signal, or until somebody asks for the end over the wire. With `runs_the_app`, the application runs
-/// over the same store meanwhile: its event handlers, and its read models.
+/// Serves until a signal, or until somebody asks for the end over the wire. The application runs over the same store
+/// meanwhile, with its event handlers and read models, unless it is not wanted.
 pub(crate) async fn run(
     serve: &Serve,
-    runs_the_app: bool,
+    app_is_named: bool,
     world: &World,
     output: &mut Output,
 ) -> Result<(), Trouble> {
+    if serve.no_app && app_is_named {
+        let fault = "`--no-app` and `--app` contradict each other: give one of them";
+        return Err(Failure::usage(fault).into());
+    }
     let mut signals = shell::listen()?;
     let result = async {
         let figures = world.measured().await?;
         let store = world.store().await?.clone();
-        let apps = if runs_the_app { vec![world.bus().await?.clone()] } else { Vec::new() };
-        let web = WebOptions { data_folder: world.folder(), ..WebOptions::default() };
-        let options = Options { web, figures, ..serve.options() };
+        let apps = if serve.no_app { Vec::new() } else { vec![world.bus().await?.clone()] };
+        let app = (!serve.no_app).then(|| world.map().app.as_str());
+        let options = Options { web: web(serve, world), figures, ..serve.options() };
         let tls = options.tls.is_some();
         let node = Node::start(store, apps, options).await.map_err(Failure::from)?;
         let (address, store) = (node.address(), world.url());
-        output.answer(&Answer::Serving { address, tls, store: &store })?;
+        output.answer(&Answer::Serving { address, tls, store: &store, app })?;
         output.flush()?;
         tokio::select! {
             _ = signals.next() => {}
@@ -40,6 +44,18 @@ pub(crate) async fn run(
     .await;
     work::close(world, &mut signals).await;
     result
+}
+
+/// What the console shows of the store, and where it keeps backups.
+fn web(serve: &Serve, world: &World) -> WebOptions {
+    let data_folder = world.folder();
+    let backups = serve.backups.clone().or_else(|| {
+        let folder = data_folder.as_ref()?;
+        let mut name = folder.file_name()?.to_owned();
+        name.push("-backups");
+        Some(folder.with_file_name(name))
+    });
+    WebOptions { data_folder, backups, ..WebOptions::default() }
 }
 
 impl From<StartError> for Failure {

@@ -40,7 +40,7 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
     };
     let app = apps.choose(line.globals.app.as_deref())?.clone();
     #[cfg(feature = "serve")]
-    let runs_the_app = line.globals.app.is_some();
+    let app_is_named = line.globals.app.is_some();
     let stay = if matches!(line.command, Some(ShellCommand::Shared(_))) { Stay::Brief } else { Stay::Long };
     let world = Arc::new(World::new(app, store_url(line.globals.store)?, stay));
     let runtime = start_runtime()?;
@@ -50,7 +50,7 @@ fn run_line(apps: &Apps, arguments: Vec<OsString>, output: &mut Output) -> Resul
         }
         #[cfg(feature = "serve")]
         Some(ShellCommand::Serve(serve)) => {
-            runtime.block_on(crate::serve::run(&serve, runs_the_app, &world, output)).map(|()| Exit::Done)
+            runtime.block_on(crate::serve::run(&serve, app_is_named, &world, output)).map(|()| Exit::Done)
         }
         Some(ShellCommand::Console) | None => console::run(&runtime, &world, output),
     };

@@ -56,6 +56,7 @@ impl World {
         }
         let shown = self.url();
         let place = shown.strip_prefix("file:").unwrap_or(&shown);
+        let place = place.split_once('?').map_or(place, |(path, _)| path);
         let message = format!(
             "there is no store at `{place}`: name another with --store, or make this one with `send`"
         );
@@ -84,7 +85,7 @@ impl World {
     #[cfg(feature = "serve")]
     pub(crate) fn folder(&self) -> Option<std::path::PathBuf> {
         match self.url.parse() {
-            Ok(engine::stores::StoreUrl::File(folder)) => Some(folder),
+            Ok(engine::stores::StoreUrl::File(folder, _)) => Some(folder),
             _ => None,
         }
     }
@@ -102,9 +103,15 @@ impl World {
     /// Checks the store: the open one, or else the files as they are, so that a damaged one can be checked.
     pub(crate) async fn verify(
         &self,
+        link: Option<String>,
         progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
     ) -> Result<VerifyReport, Failure> {
         match self.store.get() {
+            Some(_) if link.is_some() => {
+                let message =
+                    "the store is open here: leave the prompt, and look for the link from the shell";
+                Err(Failure::new("refused", message))
+            }
             Some(store) => {
                 let store = store.clone();
                 // A task of its own, so that a store that never waits does not keep signals from being heard.
@@ -116,7 +123,7 @@ impl World {
                     None => unreachable!("one task was started"),
                 }
             }
-            None => Ok(engine::stores::verify(&self.url, progress).await?),
+            None => Ok(engine::stores::verify(&self.url, link, progress).await?),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From configuration to a store and its read models: the one file that names them all.
 
+mod folder;
 mod names;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use engine_store::{
     VerifyReport, memory::MemoryStore,
 };
 
+pub use folder::FolderOptions;
 pub use names::shown;
 use names::{is_kurrent, node_name, without_lease};
 
@@ -24,14 +26,14 @@ pub const DEFAULT_STORE: &str = "file:./engine-data";
 /// something else (`?lease=`).
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(10);
 
-/// A store, named: `memory:`, `file:PATH`, `postgres://USER@HOST/DATABASE?schema=NAME` or
+/// A store, named: `memory:`, `file:PATH?compression=zstd&chain=blake3`, `postgres://USER@HOST/DATABASE?schema=NAME` or
 /// `kurrentdb://USER:PASSWORD@HOST:2113?tls=false`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// In the memory of this process.
     Memory,
     /// In a folder of this machine.
-    File(PathBuf),
+    File(PathBuf, FolderOptions),
     /// In a schema of PostgreSQL, with the length of leases.
     Postgres(String, Duration),
     /// On a server of KurrentDB or EventStoreDB, with the length of leases.
@@ -46,8 +48,11 @@ impl FromStr for StoreUrl {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(StoreUrl::Memory),
             Some(("memory", _)) => Err(fault("nothing may follow `memory:`")),
-            Some(("file", "")) => Err(fault("a path must follow `file:`")),
-            Some(("file", path)) => Ok(StoreUrl::File(path.strip_prefix("//").unwrap_or(path).into())),
+            Some(("file", path)) => {
+                let parsed = folder::parse(path.strip_prefix("//").unwrap_or(path));
+                let (path, options) = parsed.map_err(|wrong| fault(&wrong))?;
+                Ok(StoreUrl::File(path, options))
+            }
             Some(("postgres" | "postgresql", _)) => {
                 let (url, lease) = without_lease(url).map_err(|wrong| fault(&wrong))?;
                 Ok(StoreUrl::Postgres(url, lease))
@@ -66,7 +71,9 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreUrl::Memory => formatter.write_str("memory:"),
-            StoreUrl::File(path) => write!(formatter, "file:{}", path.display()),
+            StoreUrl::File(path, options) => {
+                write!(formatter, "file:{}{options}", path.display().to_string().replace('?', "%3F"))
+            }
             StoreUrl::Postgres(url, _) | StoreUrl::Kurrent(url, _) => formatter.write_str(&shown(url)),
         }
     }
@@ -146,7 +153,7 @@ impl OpenError {
 pub async fn exists(url: &str) -> Result<bool, OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(true),
-        StoreUrl::File(path) => match std::fs::read_dir(path) {
+        StoreUrl::File(path, _) => match std::fs::read_dir(path) {
             // The lock is there before anything else is.
             Ok(entries) => Ok(entries.flatten().any(|entry| entry.file_name() != "lock")),
             // Whatever else keeps it from being read is for `open` to tell.
@@ -169,12 +176,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventStore>, OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "file")]
-        StoreUrl::File(path) => {
-            let opening = move || engine_log::LogStore::open(&path, engine_log::LogOptions::default());
+        StoreUrl::File(path, options) => {
+            let opening = move || engine_log::LogStore::open(&path, options.into());
             Ok(Arc::new(blocking(opening).await??))
         }
         #[cfg(not(feature = "file"))]
-        StoreUrl::File(_) => Err(left_out(url, "file")),
+        StoreUrl::File(..) => Err(left_out(url, "file")),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url, _) => {
             let options = engine_postgres::PostgresOptions::default();
@@ -230,7 +237,7 @@ pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
             let patience = if stay == Stay::Brief { lease } else { Duration::ZERO };
             Arc::new(Leases::new(node_name(), lease).patient(patience))
         }
-        StoreUrl::Memory | StoreUrl::File(_) => Arc::new(SoleOwner),
+        StoreUrl::Memory | StoreUrl::File(..) => Arc::new(SoleOwner),
     };
     Ok(Environment { read_models, ownership, ..Environment::default() })
 }
@@ -243,7 +250,7 @@ pub fn environment(url: &str, stay: Stay) -> Result<Environment, OpenError> {
 pub fn read_models(url: &str) -> Result<ReadModels, OpenError> {
     match url.parse::<StoreUrl>()? {
         #[cfg(feature = "sqlite")]
-        StoreUrl::File(path) => {
+        StoreUrl::File(path, _) => {
             let folder = path.join("read-models");
             Ok(ReadModels::Stored(Arc::new(engine_sqlite::SqliteRows::in_folder(folder))))
         }
@@ -275,23 +282,31 @@ pub enum RunError {
     Start(#[from] StartError),
 }
 
-/// Checks the store of this name without opening it for work, telling how far it has come.
+/// Checks the store of this name without opening it for work, telling how far it has come. `link` is one of the hash
+/// chain of a store in a folder that was noted earlier, and must be met.
 ///
 /// # Errors
 /// See [`OpenError`]. Damage is no error but an entry of the report.
 pub async fn verify(
     url: &str,
+    link: Option<String>,
     progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
 ) -> Result<VerifyReport, OpenError> {
-    match url.parse()? {
+    let parsed = url.parse()?;
+    if link.is_some() && !matches!(parsed, StoreUrl::File(..)) {
+        let fault = "only a store in a folder has a hash chain, and so a link of it".to_owned();
+        return Err(OpenError::Url { url: shown(url), fault });
+    }
+    match parsed {
         StoreUrl::Memory => Ok(MemoryStore::new().verify(&progress).await?),
         #[cfg(feature = "file")]
-        StoreUrl::File(path) => {
-            let checking = move || engine_log::verify(&path, &progress);
+        StoreUrl::File(path, options) => {
+            let expected = engine_log::Expected { required: options.chain, noted: link };
+            let checking = move || engine_log::verify_against(&path, &expected, &progress);
             Ok(blocking(checking).await??)
         }
         #[cfg(not(feature = "file"))]
-        StoreUrl::File(_) => Err(left_out(url, "file")),
+        StoreUrl::File(..) => Err(left_out(url, "file")),
         // What the server does for its own files is its own affair: this reads everything.
         StoreUrl::Postgres(..) | StoreUrl::Kurrent(..) => {
             let store = open(url).await?;
@@ -314,7 +329,7 @@ pub async fn restore(
 ) -> Result<BackupReport, OpenError> {
     match url.parse::<StoreUrl>()? {
         #[cfg(feature = "file")]
-        StoreUrl::File(path) => {
+        StoreUrl::File(path, _) => {
             let source = source.to_owned();
             let restoring = move || engine_log::restore(&source, &path, &progress);
             Ok(blocking(restoring).await??)

@@ -3,7 +3,10 @@
 //! The checksum covers the place of the frame too, so that bytes which are whole but stand where they do
 //! not belong (a misdirected write, a copy inside the data of an event) are no frame.
 
-use crate::units::{aligned, index, le, packed, short, unpacked};
+use crate::{
+    chain::{LINK, Link},
+    units::{aligned, index, le, packed, short, unpacked},
+};
 
 /// The bytes before the name.
 pub(crate) const HEADER: usize = 64;
@@ -27,6 +30,42 @@ pub(crate) const LAST: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 /// The event closes its stream for ever.
 pub(crate) const TOMBSTONE: u8 = 4;
+/// The frame ends with its link of the hash chain.
+pub(crate) const LINKED: u8 = 8;
+/// Before its own link the frame has that which it follows, for the frame with that link does not stand before it.
+pub(crate) const FOLLOWING: u8 = 16;
+
+/// How a frame is tied into the hash chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tie {
+    /// Not at all: the store has no chain.
+    Untied,
+    /// It is the next; the first of its segment says what it follows.
+    Next { follows: Link, first: bool },
+    /// It was tied when it was written, and stands in another place now. It says what it follows where that is gone.
+    Kept { own: Link, follows: Option<Link> },
+}
+
+impl Tie {
+    const fn flags(&self) -> u8 {
+        match self {
+            Tie::Untied => 0,
+            Tie::Next { first: false, .. } | Tie::Kept { follows: None, .. } => LINKED,
+            Tie::Next { first: true, .. } | Tie::Kept { follows: Some(_), .. } => LINKED | FOLLOWING,
+        }
+    }
+}
+
+/// The bytes of the links at the end of a frame with these flags.
+const fn links(flags: u8) -> usize {
+    if flags & LINKED == 0 {
+        0
+    } else if flags & FOLLOWING == 0 {
+        LINK
+    } else {
+        2 * LINK
+    }
+}
 
 /// What is written as one frame.
 #[derive(Debug, Clone, Copy)]
@@ -45,18 +84,20 @@ pub(crate) struct Content<'a> {
     pub event_type: &'a str,
     pub metadata: &'a [u8],
     pub data: &'a [u8],
+    pub tie: Tie,
 }
 
 impl Content<'_> {
-    /// Adds the frame to `out`. `offset` is where it will stand in its segment.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>, salt: u32, offset: u64) {
+    /// Adds the frame to `out`. `offset` is where it will stand in its segment. Answers its link, if it has one.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, salt: u32, offset: u64) -> Option<Link> {
         let start = out.len();
         let sizes = [self.name.len(), self.event_type.len(), self.metadata.len(), self.data.len()];
-        let length = HEADER + sizes.iter().sum::<usize>();
+        let flags = self.flags | self.tie.flags();
+        let length = HEADER + sizes.iter().sum::<usize>() + links(flags);
         out.reserve(length + 8);
         out.extend_from_slice(&short(length).to_le_bytes());
         out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&[self.kind as u8, self.flags]);
+        out.extend_from_slice(&[self.kind as u8, flags]);
         out.extend_from_slice(&narrow(self.name.len()).to_le_bytes());
         out.extend_from_slice(&packed(self.synced).to_le_bytes());
         out.extend_from_slice(&self.position.to_le_bytes());
@@ -70,13 +111,28 @@ impl Content<'_> {
         out.extend_from_slice(self.event_type.as_bytes());
         out.extend_from_slice(self.metadata);
         out.extend_from_slice(self.data);
+        let own = self.add_links(out, start);
         out.resize(start + index(aligned(length as u64)), 0);
         let checksum = checksum(&out[start..], salt, offset);
         out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+        own
+    }
+
+    fn add_links(&self, out: &mut Vec<u8>, start: usize) -> Option<Link> {
+        let (follows, own) = match self.tie {
+            Tie::Untied => return None,
+            Tie::Next { follows, first } => (first.then_some(follows), follows.next(&out[start..])),
+            Tie::Kept { own, follows } => (follows, own),
+        };
+        if let Some(follows) = follows {
+            out.extend_from_slice(follows.as_bytes());
+        }
+        out.extend_from_slice(own.as_bytes());
+        Some(own)
     }
 }
 
-/// The bytes that a frame takes.
+/// The bytes that a frame takes without links.
 pub(crate) fn size(name: usize, event_type: usize, metadata: usize, data: usize) -> u64 {
     aligned((HEADER + name + event_type + metadata + data) as u64)
 }
@@ -86,7 +142,7 @@ fn narrow(length: usize) -> u16 {
 }
 
 /// The checksum of a frame without its second four bytes, bound to its segment and its place.
-fn checksum(frame: &[u8], salt: u32, offset: u64) -> u32 {
+pub(crate) fn checksum(frame: &[u8], salt: u32, offset: u64) -> u32 {
     let place = crc32c::crc32c_append(salt, &offset.to_le_bytes());
     crc32c::crc32c_append(crc32c::crc32c_append(place, &frame[..4]), &frame[8..])
 }
@@ -166,7 +222,8 @@ impl Head {
             event_type: le!(u16, bytes, 56) as usize,
             metadata: le!(u32, bytes, 60) as usize,
         };
-        let fits = HEADER + head.name + head.event_type + head.metadata <= length;
+        let least = HEADER + head.name + head.event_type + head.metadata + links(head.flags);
+        let fits = least <= length && head.flags & (LINKED | FOLLOWING) != FOLLOWING;
         if fits && head.size <= MAX_FRAME { Ok(head) } else { Err(Fault::Shape) }
     }
 
@@ -199,7 +256,22 @@ impl Head {
 
     /// Where the data, or the content of the document, stands in the frame.
     pub(crate) const fn data(&self) -> std::ops::Range<usize> {
-        self.metadata().end..self.length
+        self.metadata().end..self.length - links(self.flags)
+    }
+
+    /// The link of the frame, if it has one.
+    pub(crate) fn link(&self, frame: &[u8]) -> Option<Link> {
+        self.is(LINKED).then(|| Link::at(frame, self.length - LINK))
+    }
+
+    /// The link that the frame says it follows, if it does.
+    pub(crate) fn follows(&self, frame: &[u8]) -> Option<Link> {
+        self.is(FOLLOWING).then(|| Link::at(frame, self.length - 2 * LINK))
+    }
+
+    /// The link that a frame with this content has behind another.
+    pub(crate) fn link_behind(&self, follows: Link, frame: &[u8]) -> Link {
+        follows.next(&frame[..self.data().end])
     }
 }
 
@@ -214,6 +286,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn encoded(name: &str, event_type: &str, metadata: &[u8], data: &[u8], offset: u64) -> Vec<u8> {
+        tied(name, event_type, metadata, data, offset, Tie::Untied)
+    }
+
+    fn tied(name: &str, event_type: &str, metadata: &[u8], data: &[u8], offset: u64, tie: Tie) -> Vec<u8> {
         let mut bytes = Vec::new();
         let content = Content {
             kind: Kind::Event,
@@ -227,6 +303,7 @@ mod tests {
             event_type,
             metadata,
             data,
+            tie,
         };
         content.encode(&mut bytes, 1, offset);
         bytes
@@ -247,6 +324,29 @@ mod tests {
             prop_assert_eq!(&bytes[head.data()], data);
             prop_assert_eq!((head.position, head.revision, head.created), (7, 3, -5));
             prop_assert_eq!((head.synced, head.id), (place * 8, [9; 16]));
+        }
+
+        #[test]
+        fn a_link_is_the_same_wherever_its_frame_stands_and_another_for_any_other_content(
+            metadata: Vec<u8>, data: Vec<u8>, place in 0..1_000_000_u64, at: prop::sample::Index,
+        ) {
+            let follows = Link::origin(uuid::Uuid::nil());
+            let frame = |data: &[u8], place, tie| {
+                let bytes = tied("account-1", "Created", &metadata, data, place, tie);
+                (Head::check(&bytes, 1, place).unwrap(), bytes)
+            };
+            let (head, bytes) = frame(&data, 64, Tie::Next { follows, first: true });
+            prop_assert_eq!((&bytes[head.metadata()], &bytes[head.data()]), (&metadata[..], &data[..]));
+            prop_assert_eq!(head.follows(&bytes), Some(follows));
+            let own = head.link(&bytes).unwrap();
+            let (moved, bytes) = frame(&data, place * 8, Tie::Kept { own, follows: None });
+            prop_assert_eq!((moved.follows(&bytes), moved.link(&bytes)), (None, Some(own)));
+            prop_assert_eq!(moved.link_behind(follows, &bytes), own);
+            prop_assert_ne!(moved.link_behind(own, &bytes), own);
+            let mut other = data.clone();
+            other.insert(at.index(data.len() + 1), 7);
+            let (head, bytes) = frame(&other, 64, Tie::Next { follows, first: false });
+            prop_assert_ne!(head.link(&bytes), Some(own));
         }
 
         #[test]

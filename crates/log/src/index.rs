@@ -145,6 +145,11 @@ impl Index {
         }
     }
 
+    /// Where the last event stands, if there is any.
+    pub(crate) fn last_offset(&self) -> Result<Option<u64>, Trouble> {
+        self.ask(MemoryIndex::last_offset, DiskIndex::last_offset)
+    }
+
     /// The offset behind the last frame.
     pub(crate) fn end(&self) -> u64 {
         match self {

@@ -25,11 +25,15 @@
 
 mod backup;
 mod catalog;
+mod chain;
 mod closing;
 mod decode;
 pub mod disk;
 mod error;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod opening;
 mod options;
@@ -54,4 +58,4 @@ pub use closing::ClosedUnmarked;
 pub use error::OpenError;
 pub use options::{Compression, LogOptions};
 pub use store::LogStore;
-pub use verify::{verify, verify_on};
+pub use verify::{Expected, verify, verify_against, verify_on};

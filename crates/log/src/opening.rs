@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
+    chain::{self, Link},
     disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
@@ -44,7 +45,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     let found = Found::look(&*disk)?;
     let store = match found.content(&*disk)? {
         Content::Store => read_store(&*disk)?,
-        Content::Nothing => create_store(&*disk, &found)?,
+        Content::Nothing => create_store(&*disk, &found, options.chain)?,
         Content::WithoutMarker => marker::restore(&*disk, &found)?,
     };
     let found = Found::look(&*disk)?;
@@ -79,6 +80,9 @@ fn assemble(
 ) -> Result<Opened, OpenError> {
     let last = parts.last().expect("a store has at least one segment");
     let end = last.index.end();
+    let known = chain::last(&parts)?;
+    // A chain begins with a segment, and never ends.
+    let begins = options.chain && known.is_none();
     let tail = Tail {
         disk: disk.clone(),
         segment: last.segment.clone(),
@@ -86,6 +90,7 @@ fn assemble(
         synced: end,
         reserved: last.segment.len()?,
         step: options.reserve_bytes,
+        link: if begins { Some(Link::origin(last.segment.header.store)) } else { known },
     };
     let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, &options)?);
     let queue = Arc::new(Queue::new(options.queue_bytes));
@@ -100,7 +105,7 @@ fn assemble(
         buffer: Vec::new(),
         sealer: Sealer::start(shared.clone()),
         poison: None,
-        finished_segment: false,
+        finished_segment: begins,
         dirty_since: None,
         _lock: lock,
     };
@@ -219,7 +224,7 @@ pub(crate) fn read_store(disk: &dyn Disk) -> Result<Uuid, OpenError> {
 }
 
 /// Makes a new store. The file `store` comes last: without it there never was a store.
-fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
+fn create_store(disk: &dyn Disk, found: &Found, chained: bool) -> Result<Uuid, OpenError> {
     let store = Uuid::now_v7();
     let create = || {
         for name in &found.segments {
@@ -232,8 +237,9 @@ fn create_store(disk: &dyn Disk, found: &Found) -> Result<Uuid, OpenError> {
         disk.sync()
     };
     create().map_err(|error: io::Error| OpenError::io(disk.place(), error))?;
-    let header = SegmentHeader { store, number: 0, first_position: 0, previous_length: 0, generation: 0 };
-    Segment::prepare(disk, header)
+    let first =
+        SegmentHeader { store, number: 0, first_position: 0, previous_length: 0, generation: 0, chained };
+    Segment::prepare(disk, first)
         .and_then(|segment| segment.take_name(disk))
         .map_err(|error| OpenError::io(disk.place(), error))?;
     disk::write_whole(disk, STORE, &store_file::encode_store(store))

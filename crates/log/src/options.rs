@@ -33,9 +33,14 @@ pub struct LogOptions {
     pub cache_bytes: usize,
     /// So many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
     pub open_files: usize,
-    /// How a scavenge compresses the segments that it writes anew: not at all. With this set, it writes all finished
-    /// segments anew that are not compressed yet. Compressed segments are read whatever is set here.
+    /// How segments are compressed when they are full: not at all. It is done in the background; until then, and where
+    /// it is interrupted, a segment stays as it was written. With this set, a scavenge compresses all finished segments
+    /// that are not compressed yet. Compressed segments are read whatever is set here.
     pub compression: Option<Compression>,
+    /// Whether a hash chain over all that is written begins here: no. With it [`verify`](crate::verify) finds what
+    /// somebody changed who knows how to make checksums. A chain that has begun never ends: it goes on whatever is set
+    /// here. It takes 32 bytes for each event, and the time to hash it once.
+    pub chain: bool,
     /// So many blocks of compressed segments are held in memory: 1,024.
     pub cached_blocks: usize,
     /// Of so many streams it is held in memory where their newest events are: 100,000.
@@ -80,6 +85,7 @@ impl Default for LogOptions {
             cache_bytes: 64 << 20,
             open_files: 512,
             compression: None,
+            chain: false,
             cached_blocks: 1_024,
             cached_streams: 100_000,
             index_in_background: true,
@@ -102,6 +108,20 @@ impl LogOptions {
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes;
+        self
+    }
+
+    /// Compresses segments when they are full.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// Ties all that is written from now on into a hash chain.
+    #[must_use]
+    pub fn chained(mut self) -> Self {
+        self.chain = true;
         self
     }
 

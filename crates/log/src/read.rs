@@ -62,7 +62,7 @@ pub(crate) fn stream_page(
 /// The first revision that is left in the oldest of these spans, if what was before it may have been scavenged.
 fn first_left(view: &View, spans: &[(usize, Span)]) -> Option<u64> {
     let (part, oldest) = spans.first()?;
-    let was_scavenged = view.parts[..=*part].iter().any(|part| part.segment.rewritten.is_some());
+    let was_scavenged = view.parts[..=*part].iter().any(|part| part.segment.was_scavenged());
     was_scavenged.then_some(if oldest.removed { oldest.first + 1 } else { oldest.first })
 }
 

@@ -20,7 +20,7 @@ use crate::{
     work::{Told, at_work},
 };
 use rewrite::Rewriting;
-use rules::Rules;
+use rules::{Fate, Rules};
 use survey::Survey;
 
 /// Whether there is anything to remove, as far as can be seen now.
@@ -78,15 +78,20 @@ pub(crate) async fn scavenge(
                 continue;
             }
             report.segments += 1;
+            let _alone = shared.rewriting.lock();
             // What was written anew meanwhile counts: a removal of a document goes when the document is gone.
             let now = shared.view().finished();
-            let weighed = Survey { view: &now, rules: &mut rules }.weigh(&segment, end, told)?;
-            let nothing_goes = weighed.reclaimable == Reclaimable::default();
-            if nothing_goes && !is_to_be_compressed(&segment, &shared.options) {
+            let Some((old, end)) = now.segment(segment.header.number) else { continue };
+            let weighed = Survey { view: &now, rules: &mut rules }.weigh(&old, end, told)?;
+            let whole = weighed.reclaimable == Reclaimable::default();
+            if whole && !is_to_be_compressed(&old, &shared.options) {
                 continue;
             }
-            let (rules, old, left) = (&rules, &segment, weighed.length);
-            Rewriting { shared, view: &now, rules, old, end, left }.run(told)?;
+            let left = weighed.length;
+            let fate = |offset, head: &_, frame: &_| survey::fate(&now, &rules, &old, offset, head, frame);
+            let goes_on = || told.check_open();
+            let (view, old, fate, goes_on) = (&now, &old, &fate, &goes_on);
+            Rewriting { shared, view, old, end, left, whole, fate, goes_on }.run()?;
             report.rewritten += 1;
             report.events += weighed.reclaimable.events;
             report.documents += weighed.reclaimable.documents;
@@ -96,6 +101,22 @@ pub(crate) async fn scavenge(
         Ok(report)
     })
     .await
+}
+
+/// Compresses a segment that is finished, if it is to be compressed, and answers whether it was.
+pub(crate) fn compress(shared: &Shared, number: u64) -> Result<bool, MaintenanceError> {
+    let _alone = shared.rewriting.lock();
+    let view = shared.view();
+    let Some((old, end)) = view.segment(number) else { return Ok(false) };
+    if end == old.begin() || !is_to_be_compressed(&old, &shared.options) {
+        return Ok(false);
+    }
+    let left = end - old.begin();
+    let fate = |_, _: &_, _: &_| Ok(Fate::Stays);
+    let goes_on = || Ok(());
+    let (view, old, fate, goes_on) = (&view, &old, &fate, &goes_on);
+    Rewriting { shared, view, old, end, left, whole: true, fate, goes_on }.run()?;
+    Ok(true)
 }
 
 /// Whether a segment is not compressed yet, and is to be.

@@ -1,7 +1,7 @@
-//! Writing the indexes of segments that are finished.
+//! Finishing segments that are full: compressing them, where that is wanted, and writing their indexes.
 //!
-//! An index file is a convenience: whatever goes wrong here is told, and the index stays in memory or is
-//! built again at the next start.
+//! Both are conveniences: whatever goes wrong here is told, the segment stays as it was written, and its index stays in
+//! memory or is built again at the next start.
 
 use std::{
     sync::{Arc, mpsc},
@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::{
     disk::{self, Disk},
     index::{Index, build, file::FileIndex, memory::MemoryIndex, page::PageCache},
-    recovery,
+    recovery, scavenge,
     segment::Segment,
     shared::Shared,
     view::Part,
@@ -22,7 +22,7 @@ use crate::{
 /// So many finished segments may wait for their index; behind that the writer waits, for they fill memory.
 const WAITING: usize = 2;
 
-/// Writes indexes, in a thread of its own or in the calling one.
+/// Finishes segments, in a thread of its own or in the calling one.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ impl Sealer {
         Sealer { shared, background }
     }
 
-    /// Lets the index of a segment be written, which is finished.
+    /// Lets a segment be finished which is full.
     pub(crate) fn seal(&self, segment: u64) {
         let sent = self.background.as_ref().is_some_and(|(sender, _)| sender.send(segment).is_ok());
         if !sent {
@@ -43,7 +43,7 @@ impl Sealer {
         }
     }
 
-    /// Waits until all indexes are written.
+    /// Waits until all of it is done.
     pub(crate) fn finish(self) {
         if let Some((sender, thread)) = self.background {
             drop(sender);
@@ -62,6 +62,11 @@ fn in_background(shared: &Arc<Shared>) -> Option<(mpsc::SyncSender<u64>, JoinHan
 }
 
 fn seal(shared: &Shared, segment: u64) {
+    match scavenge::compress(shared, segment) {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => warn!("segment {segment} stays as it was written, it could not be compressed: {error}"),
+    }
     let Some(bytes) = index_bytes(shared, segment) else { return };
     let view = shared.view();
     let part = view.parts.iter().find(|part| part.segment.header.number == segment);

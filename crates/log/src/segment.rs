@@ -30,6 +30,9 @@ pub(crate) const VERSION: u32 = 1;
 /// The version of segments that were written anew, and of their indexes.
 pub(crate) const REWRITTEN: u32 = 2;
 
+/// The version of segments whose frames are tied into the hash chain, those that were written anew too.
+pub(crate) const CHAINED: u32 = 3;
+
 /// The bytes before the first frame of a segment that was not written anew.
 pub(crate) const SEGMENT_HEADER: u64 = 64;
 
@@ -47,11 +50,17 @@ pub(crate) struct SegmentHeader {
     pub previous_length: u64,
     /// How often the segment was written anew.
     pub generation: u32,
+    /// Whether its frames are tied into the hash chain.
+    pub chained: bool,
 }
 
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; 64] {
-        let version = if self.generation == 0 { VERSION } else { REWRITTEN };
+        let version = match self.generation {
+            _ if self.chained => CHAINED,
+            0 => VERSION,
+            _ => REWRITTEN,
+        };
         let mut bytes = header(MAGIC, version);
         bytes[16..32].copy_from_slice(self.store.as_bytes());
         bytes[32..40].copy_from_slice(&self.number.to_le_bytes());
@@ -61,21 +70,22 @@ impl SegmentHeader {
         seal_header(bytes)
     }
 
-    fn decode(bytes: &[u8], file: &Path) -> Result<Self, OpenError> {
-        check_header(bytes, MAGIC, REWRITTEN, file)?;
+    pub(crate) fn decode(bytes: &[u8], file: &Path) -> Result<Self, OpenError> {
+        check_header(bytes, MAGIC, CHAINED, file)?;
         Ok(SegmentHeader {
             store: Uuid::from_slice(&bytes[16..32]).unwrap_or_default(),
             number: le!(u64, bytes, 32),
             first_position: le!(u64, bytes, 40),
             previous_length: le!(u64, bytes, 48),
             generation: le!(u32, bytes, 56),
+            chained: le!(u32, bytes, 8) == CHAINED,
         })
     }
 }
 
 impl SegmentHeader {
     /// What binds the checksums of the frames to their segment.
-    fn salt(&self) -> u32 {
+    pub(crate) fn salt(&self) -> u32 {
         let salt = crc32c::crc32c_append(crc32c::crc32c(self.store.as_bytes()), &self.number.to_le_bytes());
         match self.generation {
             0 => salt,
@@ -187,6 +197,7 @@ impl Segment {
             let rewritten = rewritten.map_err(|fault| Trouble::damage(&path, 64, fault))?;
             rewritten
                 .check_file(file.len().map_err(io)?)
+                .and_then(|()| rewritten.check_positions(header.first_position))
                 .map_err(|fault| Trouble::damage(&path, 64, fault))?;
             Some(rewritten)
         };
@@ -213,6 +224,11 @@ impl Segment {
     ) -> Self {
         let (salt, superseded) = (header.salt(), OnceLock::new());
         Segment { header, rewritten, salt, path, file, blocks: None, superseded }
+    }
+
+    /// Whether events may have been removed from it since it was written first.
+    pub(crate) fn was_scavenged(&self) -> bool {
+        self.rewritten.is_some_and(|rewritten| !rewritten.whole)
     }
 
     /// The offset of the first frame.

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Held by the one who writes segments anew; whoever closes the store waits for it.
     pub scavenging: Mutex<()>,
+    /// Held while one segment is written anew, to scavenge it or to compress it.
+    pub rewriting: Mutex<()>,
 }
 
 impl Shared {
@@ -37,7 +39,16 @@ impl Shared {
     ) -> Self {
         let facts = Arc::new(Facts::new(options.cached_streams));
         let view = RwLock::new(View { parts: Arc::new(parts), facts });
-        Shared { disk, options, pages, view, closed: AtomicBool::new(false), scavenging: Mutex::new(()) }
+        let closed = AtomicBool::new(false);
+        Shared {
+            disk,
+            options,
+            pages,
+            view,
+            closed,
+            scavenging: Mutex::default(),
+            rewriting: Mutex::default(),
+        }
     }
 
     /// What can be read now.

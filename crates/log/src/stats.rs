@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use engine_store::{MaintenanceError, Progress, StoreStats};
+use engine_store::{MaintenanceError, Progress, SegmentReport, StoreStats};
 
 use crate::{
     catalog,
     error::Trouble,
     scavenge,
+    segment::Segment,
     shared::Shared,
     view::View,
     work::{Told, at_work},
@@ -42,12 +43,41 @@ fn count(shared: &Arc<Shared>, told: &mut Told) -> Result<StoreStats, Maintenanc
         stats.frame_bytes += end;
         stats.segment_bytes += segment.file_len(*end);
         stats.rewritten_segments += u64::from(segment.rewritten.is_some());
-        // One that is not written yet takes no room.
-        let index = shared.disk.open(&segment.name().idx(), crate::disk::Mode::Read);
-        stats.index_bytes += index.and_then(|file| file.len()).unwrap_or(0);
+        stats.index_bytes += index_bytes(shared, segment);
     }
     told.tell(told.total);
     Ok(stats)
+}
+
+/// The segments, the oldest first.
+pub(crate) async fn segments(shared: &Arc<Shared>) -> Result<Vec<SegmentReport>, MaintenanceError> {
+    at_work(shared, &|_| {}, |shared, _| Ok(list(shared))).await
+}
+
+fn list(shared: &Shared) -> Vec<SegmentReport> {
+    let view = shared.view();
+    let events = |number: u64| -> u64 {
+        let parts = view.parts.iter().filter(|part| part.segment.header.number == number);
+        parts.map(|part| part.index.events()).sum()
+    };
+    let written = view.written().segment.header.number;
+    let report = |(segment, end): (Arc<Segment>, u64)| SegmentReport {
+        name: segment.name().log(),
+        first_position: segment.header.first_position,
+        events: events(segment.header.number),
+        bytes: segment.file_len(end),
+        frame_bytes: end,
+        index_bytes: index_bytes(shared, &segment),
+        rewritten: segment.header.generation,
+        finished: segment.header.number != written,
+    };
+    view.segments().into_iter().map(report).collect()
+}
+
+/// The bytes of an index on the disk. One that is not written yet takes no room.
+fn index_bytes(shared: &Shared, segment: &Segment) -> u64 {
+    let index = shared.disk.open(&segment.name().idx(), crate::disk::Mode::Read);
+    index.and_then(|file| file.len()).unwrap_or(0)
 }
 
 /// How many streams there are, those of users and those of the system.

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use engine_store::{
     AllPage, AppendError, AppendRequest, Appended, BackupReport, DeleteMode, Document, DocumentKey,
     EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
-    ReadError, ReadStream, ScavengeReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
-    SubscribeTo, Subscription, VerifyProgress, VerifyReport, document, stream_metadata,
+    ReadError, ReadStream, ScavengeReport, SegmentReport, StoreStats, StreamMetadata, StreamPage,
+    StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport, document,
+    stream_metadata,
     subscribe::{Follow, Pages},
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
@@ -252,6 +253,11 @@ impl EventStore for LogStore {
     ) -> Result<StoreStats, MaintenanceError> {
         self.handle.shared.open_view()?;
         stats::stats(&self.handle.shared, progress).await
+    }
+
+    async fn segments(&self) -> Result<Vec<SegmentReport>, MaintenanceError> {
+        self.handle.shared.open_view()?;
+        stats::segments(&self.handle.shared).await
     }
 
     fn properties(&self) -> Properties {

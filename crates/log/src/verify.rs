@@ -2,6 +2,7 @@
 //!
 //! Nothing is changed, so that a store on a medium that cannot be written can be checked too.
 
+mod chain;
 mod check;
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
@@ -26,14 +27,60 @@ use check::{Check, End};
 /// See [`OpenError`]: the store is open elsewhere, or cannot be read. Damage is no error but an entry of the
 /// report.
 pub fn verify(path: impl AsRef<Path>, progress: &dyn Fn(VerifyProgress)) -> Result<VerifyReport, OpenError> {
-    verify_on(&Directory::at(path.as_ref()), progress)
+    verify_on(&Directory::at(path.as_ref()), &Expected::default(), progress)
 }
 
-/// Checks the closed store on a disk of your own. See [`verify`].
+/// What is expected of the hash chain of a store, beyond that it fits where there is one.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path().join("events");
+/// use engine_log::{Expected, LogOptions, LogStore, verify, verify_against};
+/// # use engine_store::{AppendRequest, EventStore, NewEvent};
+/// # use engine_types::{ExpectedRevision, StreamName};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store = LogStore::open(&directory, LogOptions::default().chained())?;
+/// # let created = NewEvent::json(uuid::Uuid::now_v7(), "AccountCreated", &serde_json::json!({}))?;
+/// # store.append(AppendRequest::to(StreamName::new("account-jsdf")?, ExpectedRevision::NoStream, vec![created])).await?;
+/// store.close().await?;
+/// let chain = verify(&directory, &|_| {})?.chain.ok_or("the store has a chain")?;
+///
+/// // Kept where nobody can reach it who can reach the store, and given back at the next check:
+/// let expected = Expected { required: true, noted: Some(chain.link) };
+/// assert_eq!(verify_against(&directory, &expected, &|_| {})?.faults, []);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// A store without a chain is at fault.
+    pub required: bool,
+    /// A link that an earlier report told: somebody who changed what was written before it, and made all links behind
+    /// that anew, is found by it.
+    pub noted: Option<String>,
+}
+
+/// Checks the closed store in a directory as [`verify`] does, and what is expected of its hash chain.
+///
+/// # Errors
+/// As [`verify`]. A noted link that is none, such as a shortened one, is a fault of the report.
+pub fn verify_against(
+    path: impl AsRef<Path>,
+    expected: &Expected,
+    progress: &dyn Fn(VerifyProgress),
+) -> Result<VerifyReport, OpenError> {
+    verify_on(&Directory::at(path.as_ref()), expected, progress)
+}
+
+/// Checks the closed store on a disk of your own. See [`verify_against`].
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<VerifyReport, OpenError> {
+pub fn verify_on(
+    disk: &dyn Disk,
+    expected: &Expected,
+    progress: &dyn Fn(VerifyProgress),
+) -> Result<VerifyReport, OpenError> {
     let found = Found::look(disk)?;
     let directory = disk.place().to_owned();
     match found.content(disk)? {
@@ -43,6 +90,7 @@ pub fn verify_on(disk: &dyn Disk, progress: &dyn Fn(VerifyProgress)) -> Result<V
     }
     let _lock = opening::lock(disk, Lock::Shared)?;
     let mut check = Check::new(progress);
+    check.expect(expected);
     let Some(store) = check.or_fault(opening::read_store(disk))? else { return Ok(check.report()) };
     let ending = opening::read_ending(disk, &found, store)?;
     if let Ending::Unmarked { fault } = &ending {

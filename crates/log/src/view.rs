@@ -129,6 +129,11 @@ impl View {
         last.map(|part| (part.segment.clone(), part.index.end())).collect()
     }
 
+    /// The segment with a number, with the offset behind its last frame.
+    pub(crate) fn segment(&self, number: u64) -> Option<(Arc<Segment>, u64)> {
+        self.segments().into_iter().find(|(segment, _)| segment.header.number == number)
+    }
+
     /// The part that is written.
     pub(crate) fn written(&self) -> &Arc<Part> {
         self.parts.last().expect("a store has at least one segment")

@@ -7,10 +7,15 @@
 mod answer;
 mod batch;
 mod commit;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod interleavings;
 mod known;
+mod line;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod recent;
+mod sync;
 pub(crate) mod tail;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -31,6 +36,7 @@ use answer::{Answer, Failure};
 use batch::Batch;
 use commit::lost;
 use known::Known;
+use line::Weighed;
 use plan::Plan;
 use queue::{Drained, Job, Queue};
 use recent::RecentIds;
@@ -116,13 +122,7 @@ impl Writer {
 
     fn batch(&mut self) -> Batch {
         let next_position = self.shared.view().next_position();
-        Batch::new(
-            &self.tail.segment,
-            self.tail.end,
-            self.tail.synced,
-            next_position,
-            std::mem::take(&mut self.buffer),
-        )
+        Batch::new(&self.tail, next_position, std::mem::take(&mut self.buffer))
     }
 
     /// Decides about a job and adds what is to be written to the batch.
@@ -187,7 +187,7 @@ impl Writer {
         batch: &mut Batch,
     ) -> Result<engine_store::Appended, AppendError> {
         if !plan.writes.is_empty() {
-            self.make_room(plan.size(), batch)?;
+            self.make_room(plan.size() + batch.links(plan.events()), batch)?;
         }
         let writes = std::mem::take(&mut plan.writes);
         let first = batch.next_position();
@@ -203,7 +203,8 @@ impl Writer {
         content: Option<&[u8]>,
         batch: &mut Batch,
     ) -> Result<(), AppendError> {
-        self.make_room(crate::frame::size(key.len(), 0, 0, content.map_or(0, <[u8]>::len)), batch)?;
+        let size = crate::frame::size(key.len(), 0, 0, content.map_or(0, <[u8]>::len));
+        self.make_room(size + batch.links(1), batch)?;
         batch.write_document(key, version, content, self.shared.options.clock.now());
         Ok(())
     }

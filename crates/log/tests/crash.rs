@@ -9,11 +9,10 @@
 mod kit;
 
 use engine_log::{
-    LogStore,
+    LogOptions, LogStore,
     disk::sim::{Loss, Op, Replay, SimDisk},
-    verify_on,
 };
-use kit::{Call, Random, Seen, how_many, open, wait};
+use kit::{Call, Random, Seen, how_many, open, open_with, wait};
 
 const LOSSES: [Loss; 6] = [
     Loss::Everything,
@@ -44,10 +43,10 @@ const fn answered(call: usize) -> u64 {
     2 * call as u64 + 1
 }
 
-fn run(seed: u64, calls: usize) -> History {
+fn run(seed: u64, calls: usize, options: &LogOptions) -> History {
     let mut random = Random::seeded(seed);
     let disk = SimDisk::new();
-    let mut store = open(&disk).unwrap();
+    let mut store = open_with(&disk, options).unwrap();
     let mut history =
         History { journal: Vec::new(), calls: Vec::new(), after: Vec::new(), end: Seen::default() };
     history.after.push((0, Documents::new()));
@@ -59,7 +58,7 @@ fn run(seed: u64, calls: usize) -> History {
         disk.note(answered(number));
         if matches!(call, Call::Reopen) {
             drop(store);
-            store = open(&disk).unwrap();
+            store = open_with(&disk, options).unwrap();
         }
         history.calls.push(call);
         history
@@ -106,8 +105,8 @@ fn check_recovery_again(
     assert_eq!(wait(kit::seen(&store)), *seen, "{place}, recovery cut at {cut} {loss:?}");
 }
 
-fn cut_power_everywhere(seed: u64, calls: usize, images: u64) {
-    let history = run(seed, calls);
+fn cut_power_everywhere(seed: u64, calls: usize, images: u64, options: &LogOptions) {
+    let history = run(seed, calls, options);
     let points = history.journal.len() as u64;
     let mut random = Random::seeded(seed + 1);
     let mut replay = Replay::default();
@@ -132,7 +131,7 @@ fn cut_power_everywhere(seed: u64, calls: usize, images: u64) {
             let before = SimDisk::holding(image.files());
             let left = check(&image, &history, durable, begun, &place);
             check_recovery_again(&before, &image, &left, &mut random, &place);
-            let report = verify_on(&image, &|_| {}).unwrap();
+            let report = kit::verify(&image).unwrap();
             assert_eq!(report.faults, [], "{place}");
             assert_eq!(report.events, left.events.len() as u64, "{place}");
         }
@@ -140,11 +139,19 @@ fn cut_power_everywhere(seed: u64, calls: usize, images: u64) {
     assert_eq!(made, images);
 }
 
-#[test]
-fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
-    let images = how_many("ENGINE_LOG_CRASH_IMAGES", 900);
+fn cut_power(images: u64, options: &LogOptions) {
     let runs = images.div_ceil(5_000).max(3);
     for seed in 0..runs {
-        cut_power_everywhere(how_many("ENGINE_LOG_SEED", 1) + seed, 120, images / runs);
+        cut_power_everywhere(how_many("ENGINE_LOG_SEED", 1) + seed, 120, images / runs, options);
     }
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
+    cut_power(how_many("ENGINE_LOG_CRASH_IMAGES", 900), &kit::options());
+}
+
+#[test]
+fn a_power_cut_while_segments_are_compressed_and_chained_loses_nothing_that_was_acknowledged() {
+    cut_power(how_many("ENGINE_LOG_CRASH_IMAGES", 900), &kit::compressed_and_chained());
 }

@@ -11,7 +11,6 @@ use std::{collections::BTreeMap, path::Path};
 use engine_log::{
     LogStore, OpenError,
     disk::sim::{Failure, Plan, SimDisk},
-    verify_on,
 };
 use engine_store::{AppendRequest, EventStore, ReadAll, ReadError, ReadStream, RecordedEvent};
 use engine_types::{ExpectedRevision, StreamName};
@@ -93,12 +92,12 @@ fn read_streams(store: &LogStore, seen: &Seen, place: &str) -> usize {
 #[test]
 fn a_flipped_bit_in_a_store_that_was_closed_is_found_by_verify() {
     let (files, seen) = store_files(1, true);
-    let whole = verify_on(&SimDisk::holding(files.clone()), &|_| {}).unwrap();
+    let whole = kit::verify(&SimDisk::holding(files.clone())).unwrap();
     assert_eq!((whole.events, &whole.faults), (seen.events.len() as u64, &vec![]));
     let mut random = Random::seeded(2);
     for _ in 0..how_many("ENGINE_LOG_FLIPS", 500) {
         let (files, place) = flip(&files, &mut random);
-        let found = verify_on(&SimDisk::holding(files), &|_| {});
+        let found = kit::verify(&SimDisk::holding(files));
         assert!(found.is_ok_and(|report| !report.faults.is_empty()), "{place}");
     }
 }
@@ -266,7 +265,7 @@ fn a_missing_or_damaged_index_is_built_again() {
             let store = open(&disk).unwrap();
             assert_eq!(wait(kit::seen(&store)), seen);
             wait(store.close()).unwrap();
-            assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+            assert_eq!(kit::verify(&disk).unwrap().faults, []);
         }
     }
 }
@@ -288,14 +287,14 @@ fn a_damaged_mark_of_closing_costs_nothing_but_time() {
             files.insert("clean".to_owned(), mark.clone());
             files.retain(|name, _| with_indexes || !is(name, "idx"));
             let disk = SimDisk::holding(files);
-            let report = verify_on(&disk, &|_| {}).unwrap();
+            let report = kit::verify(&disk).unwrap();
             assert_eq!((report.events, report.faults.len()), (seen.events.len() as u64, 1));
             assert!(report.faults[0].fault.contains("nothing is lost"), "{:?}", report.faults);
             let store = open(&disk).unwrap();
             assert!(!disk.files().contains_key("clean"));
             assert_eq!(wait(kit::seen(&store)), seen);
             wait(store.close()).unwrap();
-            assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+            assert_eq!(kit::verify(&disk).unwrap().faults, []);
         }
     }
 }
@@ -324,7 +323,7 @@ fn behind_a_damaged_mark_of_closing_a_cut_or_damaged_segment_is_still_refused() 
                 "{damage}: {error}"
             );
             assert!(disk.files().contains_key("clean"), "{damage}: a damaged store was changed");
-            assert!(verify_on(&disk, &|_| {}).unwrap().faults.len() > 1, "{damage}");
+            assert!(kit::verify(&disk).unwrap().faults.len() > 1, "{damage}");
         }
     }
 }
@@ -341,7 +340,7 @@ fn a_segment_that_is_shorter_than_its_mark_or_its_index_says_is_refused() {
         let error = open(&disk).map(drop).unwrap_err();
         assert!(matches!(&error, OpenError::Corrupt { file, .. } if file.ends_with(&segment)), "{error}");
         assert!(without_indexes(&disk) == without_indexes(&SimDisk::holding(files)));
-        let faults = verify_on(&disk, &|_| {}).unwrap().faults;
+        let faults = kit::verify(&disk).unwrap().faults;
         assert!(faults.iter().any(|fault| fault.place.contains(&segment)), "{faults:?}");
     }
 }
@@ -355,7 +354,7 @@ fn files_of_another_format_version_are_told_apart_from_damage() {
     let checksum = crc32c::crc32c(&store[..60]);
     store[60..64].copy_from_slice(&checksum.to_le_bytes());
     let disk = SimDisk::holding(files);
-    for error in [open(&disk).map(drop).unwrap_err(), verify_on(&disk, &|_| {}).map(drop).unwrap_err()] {
+    for error in [open(&disk).map(drop).unwrap_err(), kit::verify(&disk).map(drop).unwrap_err()] {
         assert!(matches!(error, OpenError::WrongVersion { found: 2, supported: 1, .. }), "{error}");
     }
 }
@@ -370,7 +369,7 @@ fn a_marker_that_is_missing_is_made_again_where_the_rest_shows_that_the_store_is
     assert_eq!(wait(kit::seen(&store)), seen);
     assert_eq!(disk.files()["store"], files["store"]);
     wait(store.close()).unwrap();
-    assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+    assert_eq!(kit::verify(&disk).unwrap().faults, []);
     // Wherever the making of it ends, the next opening goes on.
     for first in 0..12 {
         let disk = SimDisk::holding(without.clone());
@@ -396,7 +395,7 @@ fn a_marker_that_is_missing_is_told_and_nothing_is_changed_where_the_rest_may_no
     for mut files in [crashed, bad_mark, only_indexes, only_mark, begun] {
         files.remove("store");
         let disk = SimDisk::holding(files.clone());
-        for error in [open(&disk).map(drop).unwrap_err(), verify_on(&disk, &|_| {}).map(drop).unwrap_err()] {
+        for error in [open(&disk).map(drop).unwrap_err(), kit::verify(&disk).map(drop).unwrap_err()] {
             let text = error.to_string();
             assert!(matches!(error, OpenError::MarkerMissing { .. }), "{text}");
             assert!(text.contains("`store`") && text.contains("delete nothing"), "{text}");

@@ -14,7 +14,6 @@ use engine_log::{
         Disk, File, Held, Lock, LockError, Mode,
         sim::{Failure, Plan, SimDisk},
     },
-    verify_on,
 };
 use engine_store::{AppendError, AppendRequest, EventStore, ReadAll};
 use engine_types::ExpectedRevision;
@@ -97,7 +96,7 @@ fn fail_once(calls: &[Call], plan: Plan) {
     }
     wait(kit::check_streams(&store, &left.events));
     wait(store.close()).unwrap();
-    assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, [], "{place}");
+    assert_eq!(kit::verify(&disk).unwrap().faults, [], "{place}");
 }
 
 /// The store makes the ids of its own events by chance.
@@ -254,7 +253,7 @@ fn a_disk_that_cannot_be_written_is_told_apart_and_can_be_verified() {
     disk.set_read_only(true);
     let refused = open(&disk).map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused:?}");
-    let report = verify_on(&disk, &|_| {}).unwrap();
+    let report = kit::verify(&disk).unwrap();
     assert_eq!((report.events, report.faults.len()), (1, 0));
 }
 

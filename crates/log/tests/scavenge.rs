@@ -12,7 +12,6 @@ use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 use engine_log::{
     Compression, LogOptions, LogStore, OpenError,
     disk::sim::{Failure, Loss, Plan, Replay, SimDisk},
-    verify_on,
 };
 use engine_store::{
     AppendRequest, DeleteMode, EventStore, MaintenanceError, ReadAll, ReadError, ReadStream, RecordedEvent,
@@ -118,7 +117,7 @@ fn check(disk: &SimDisk, wanted: &Undisturbed, place: &str) {
     assert_eq!(read_streams(&store), wanted.streams, "{place}");
     wait(store.close()).unwrap();
     drop(store);
-    assert_eq!(verify_on(disk, &|_| {}).unwrap().faults, [], "{place}");
+    assert_eq!(kit::verify(disk).unwrap().faults, [], "{place}");
     one_file_for_each_segment(disk, place);
 }
 
@@ -220,7 +219,7 @@ fn flip_bits(compression: Option<Compression>) {
     assert_eq!(wait(kit::seen(&store)), wanted.after);
     wait(store.close()).unwrap();
     drop(store);
-    assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, []);
+    assert_eq!(kit::verify(&disk).unwrap().faults, []);
     let files = disk.files();
     let names: Vec<_> = files.keys().filter(|name| name.contains("-g1.")).cloned().collect();
     assert!(names.len() > 2, "{names:?}");
@@ -234,7 +233,7 @@ fn flip_bits(compression: Option<Compression>) {
         let at = usize::try_from(random.below(limit)).unwrap();
         file[at] ^= 1 << random.below(8);
         let place = format!("{name} at {at}");
-        let report = verify_on(&SimDisk::holding(files.clone()), &|_| {});
+        let report = kit::verify(&SimDisk::holding(files.clone()));
         assert!(report.is_ok_and(|report| !report.faults.is_empty()), "{place}");
         let store = match open(&SimDisk::holding(files)) {
             Ok(store) => store,
@@ -278,7 +277,7 @@ fn a_compressed_store_reads_as_before_takes_less_room_and_is_scavenged_again() {
         assert!(backwards.iter().rev().eq(&seen.events), "seed {seed}");
         wait(store.close()).unwrap();
         drop(store);
-        assert_eq!(verify_on(&disk, &|_| {}).unwrap().faults, [], "seed {seed}");
+        assert_eq!(kit::verify(&disk).unwrap().faults, [], "seed {seed}");
     }
 }
 

@@ -1,12 +1,12 @@
 //! The embedded log keeps the promises of the contract: with segments as users have them, and with segments
-//! so small that most tests cross from one to the next.
+//! so small that most tests cross from one to the next; these also compressed, and tied into a hash chain.
 
 #![allow(clippy::unwrap_used)] // everything here is a test
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine_log::{LogOptions, LogStore};
+use engine_log::{Compression, LogOptions, LogStore};
 use engine_store::{
     Clock,
     suite::{Fixture, Opened},
@@ -16,11 +16,12 @@ use tempfile::TempDir;
 struct InDirectory {
     directory: TempDir,
     small: bool,
+    compressed_and_chained: bool,
 }
 
 impl InDirectory {
-    fn new(small: bool) -> Self {
-        InDirectory { directory: tempfile::tempdir().unwrap(), small }
+    fn new(small: bool, compressed_and_chained: bool) -> Self {
+        InDirectory { directory: tempfile::tempdir().unwrap(), small, compressed_and_chained }
     }
 
     fn start(&self, clock: Arc<dyn Clock>) -> Opened {
@@ -29,6 +30,9 @@ impl InDirectory {
             options = options.segment_bytes(64 << 10);
             options.segment_names = 3;
             options.reserve_bytes = 16 << 10;
+        }
+        if self.compressed_and_chained {
+            options = options.compression(Compression::default()).chained();
         }
         Arc::new(LogStore::open(self.directory.path().join("events"), options).unwrap())
     }
@@ -49,11 +53,17 @@ impl Fixture for InDirectory {
 mod as_users_have_it {
     use super::InDirectory;
 
-    engine_store::event_store_suite!(InDirectory::new(false));
+    engine_store::event_store_suite!(InDirectory::new(false, false));
 }
 
 mod with_small_segments {
     use super::InDirectory;
 
-    engine_store::event_store_suite!(InDirectory::new(true));
+    engine_store::event_store_suite!(InDirectory::new(true, false));
+}
+
+mod compressed_and_chained {
+    use super::InDirectory;
+
+    engine_store::event_store_suite!(InDirectory::new(true, true));
 }

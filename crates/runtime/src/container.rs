@@ -56,6 +56,8 @@ pub(crate) struct Container<A: Aggregate> {
 /// A command's accompanying facts, complete with ids.
 pub(crate) struct Order<'a> {
     pub(crate) command_id: CommandId,
+    /// The name of the command.
+    pub(crate) command: &'static str,
     /// When it came.
     pub(crate) arrived: Instant,
     /// Whether the sender chose the id, so that the command may have been sent before.

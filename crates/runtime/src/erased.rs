@@ -106,7 +106,8 @@ where
     }
 
     fn describe(&self) -> CommandDescription {
-        CommandDescription { name: C::NAME, doc: C::DOC, id_field: C::ID_FIELD, fields: C::FIELDS }
+        let (id_field, fields, closed) = (C::ID_FIELD, C::FIELDS, C::CLOSED);
+        CommandDescription { name: C::NAME, doc: C::DOC, id_field, fields, closed }
     }
 
     async fn send(

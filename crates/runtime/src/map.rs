@@ -52,6 +52,9 @@ pub struct CommandDescription {
     pub id_field: &'static str,
     /// Its fields.
     pub fields: &'static [Field],
+    /// Whether names that are not among the fields are refused.
+    #[serde(skip)]
+    pub closed: bool,
 }
 
 /// A read model.
@@ -76,6 +79,9 @@ pub struct QueryDescription {
     pub doc: &'static str,
     /// Its fields.
     pub fields: &'static [Field],
+    /// Whether names that are not among the fields are refused.
+    #[serde(skip)]
+    pub closed: bool,
 }
 
 impl App {

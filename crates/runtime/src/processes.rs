@@ -24,6 +24,7 @@ mod options;
 mod registered;
 mod report;
 mod snapshot;
+mod step;
 mod timing;
 
 pub use follow::{NotFollowed, Trail};
@@ -33,6 +34,7 @@ pub use report::{
     EntryReport, HandledReport, InstanceReport, InstanceState, InstancesPage, SentReport, Summary,
     TimerReport,
 };
+pub use step::{Decision, Occasion, Step};
 
 pub(crate) use door::Door;
 pub(crate) use manager::Site;

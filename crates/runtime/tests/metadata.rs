@@ -17,7 +17,8 @@ async fn the_correlation_id_is_the_command_id_where_none_is_given() {
     let bus = bus_on(&store).await;
     bus.send_command(account::create("a")).command_id(command_id(1)).await.unwrap();
     let id = command_id(1).to_string();
-    assert_eq!(metadata_of_last(&store).await, json!({ "$correlationId": id, "$causationId": id }));
+    let metadata = json!({ "$correlationId": id, "$causationId": id, "$command": "CreateAccount" });
+    assert_eq!(metadata_of_last(&store).await, metadata);
 }
 
 #[tokio::test]
@@ -37,6 +38,7 @@ async fn ids_and_the_senders_own_entries_are_stored_as_given() {
         json!({
             "$correlationId": "a chain",
             "$causationId": command_id(1).to_string(),
+            "$command": "CreateAccount",
             "$commandCausationId": "an event",
             "user": "jsdf",
             "roles": ["clerk", 7],

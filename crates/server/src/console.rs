@@ -1,12 +1,14 @@
 //! The console and the API, on the node's port, for the node's users.
 
+mod groups;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
 use engine_runtime::{App, StartError};
 use engine_web::{
-    Figures, Web, WebOptions,
+    Backing, Figures, Web, WebOptions,
     access::{self, NewUser, User, UsersError},
 };
 
@@ -28,7 +30,9 @@ pub(crate) async fn router(
         Some(bus) => bus.clone(),
         None => App::new("no application").start(core.store.clone()).await?,
     };
-    let web = Web::new(bus, Arc::new(NodeUsers(core.clone())), figures, options);
+    let users = Arc::new(NodeUsers(core.clone()));
+    let groups = Arc::new(groups::NodeGroups(core.clone()));
+    let web = Web::new(bus, Backing { users, groups: Some(groups), figures }, options);
     Ok(engine_web::router(web))
 }
 

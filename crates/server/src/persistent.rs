@@ -18,4 +18,5 @@ mod strategy;
 pub(crate) use group::Verdict;
 pub(crate) use groups::{GroupError, Groups};
 pub(crate) use handle::{Delivery, Ended, Info, JoinError, Joined, Member};
+pub(crate) use parked::{newest as newest_parked, stream as parked_stream};
 pub(crate) use settings::{Definition, Key, Settings, Source, Start, Strategy};

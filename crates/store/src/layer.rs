@@ -9,8 +9,8 @@ use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 use crate::{
     AllPage, AppendError, AppendRequest, Appended, BackupReport, DeleteMode, Document, DocumentKey,
     EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
-    ReadError, ReadStream, ScavengeReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage,
-    SubscribeTo, Subscription, VerifyProgress, VerifyReport,
+    ReadError, ReadStream, ScavengeReport, SegmentReport, StoreStats, StreamMetadata, StreamPage,
+    StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport,
 };
 
 /// Hands on the calls of the contract that wait, each unless the layer says otherwise.
@@ -121,6 +121,7 @@ handed_on! {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<BackupReport, MaintenanceError>;
     async fn stats(progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<StoreStats, MaintenanceError>;
+    async fn segments() -> Result<Vec<SegmentReport>, MaintenanceError>;
     async fn close() -> Result<(), AppendError>;
 }
 

@@ -46,8 +46,8 @@ pub use document::{Document, DocumentKey, ExpectedVersion};
 pub use event::{ContentType, NewEvent, RecordedEvent};
 pub use filter::Filter;
 pub use maintenance::{
-    BackupReport, Fault, MaintenanceError, Progress, Reclaimable, ScavengeReport, StoreStats, VerifyProgress,
-    VerifyReport,
+    BackupReport, ChainReport, Fault, MaintenanceError, Progress, Reclaimable, ScavengeReport, SegmentReport,
+    StoreStats, VerifyProgress, VerifyReport,
 };
 pub use read::{AllPage, Direction, ReadAll, ReadError, ReadFrom, ReadStream, StreamPage};
 pub use store::{DeleteMode, EventStore, Properties};

@@ -133,6 +133,27 @@ pub struct StoreStats {
     pub reclaimable: Reclaimable,
 }
 
+/// A segment: a file that holds a run of all events.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SegmentReport {
+    /// The name of the file.
+    pub name: String,
+    /// The position of the first event that was ever in it.
+    pub first_position: u64,
+    /// How many events are in it.
+    pub events: u64,
+    /// Its bytes on the disk.
+    pub bytes: u64,
+    /// The same before compression.
+    pub frame_bytes: u64,
+    /// The bytes of its index on the disk.
+    pub index_bytes: u64,
+    /// How often it was written anew.
+    pub rewritten: u32,
+    /// Whether nothing is appended to it any more.
+    pub finished: bool,
+}
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct VerifyReport {
@@ -146,6 +167,20 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// What is damaged. Empty means that the store is whole.
     pub faults: Vec<Fault>,
+    /// The hash chain over what was written; none where a store has none.
+    pub chain: Option<ChainReport>,
+}
+
+/// The hash chain of a store, as far as it was followed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChainReport {
+    /// The position of the first event that it covers.
+    pub from: u64,
+    /// The position behind the last event that it covers.
+    pub next_position: u64,
+    /// Its last link, as 64 digits. Noted where nobody can change it, it tells later whether what was written until now
+    /// is still the same.
+    pub link: String,
 }
 
 /// A damaged place.

@@ -9,8 +9,8 @@ use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 use crate::{
     AllPage, AppendError, AppendRequest, Appended, BackupReport, Document, DocumentKey, EventTypeCount,
     ExpectedVersion, Filter, MaintenanceError, Progress, ReadAll, ReadError, ReadStream, ScavengeReport,
-    StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo, Subscription,
-    VerifyProgress, VerifyReport,
+    SegmentReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
+    Subscription, VerifyProgress, VerifyReport,
 };
 
 /// Keeps events in streams. Everything that the engine does to the world outside goes through this trait.
@@ -207,6 +207,15 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     ) -> Result<StoreStats, MaintenanceError> {
         let _nothing_to_tell = progress;
         Err(self.unsupported("measured"))
+    }
+
+    /// The segments that hold the events, the oldest first.
+    ///
+    /// # Errors
+    /// See [`MaintenanceError`]; [`MaintenanceError::Unsupported`] where a store has none.
+    async fn segments(&self) -> Result<Vec<SegmentReport>, MaintenanceError> {
+        let kind = self.properties().kind;
+        Err(MaintenanceError::Unsupported(format!("a store of kind `{kind}` has no segments")))
     }
 
     /// Why this store cannot be looked after from here.

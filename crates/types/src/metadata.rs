@@ -15,6 +15,8 @@ pub use written::EventMetadata;
 pub const CORRELATION_ID: &str = "$correlationId";
 /// The key under which the causation id is stored: for an event, the id of its command.
 pub const CAUSATION_ID: &str = "$causationId";
+/// The key under which the name of the event's command is stored.
+pub const COMMAND: &str = "$command";
 /// The key under which the cause of the *command* is stored, where it has one: usually an event's id.
 pub const COMMAND_CAUSATION_ID: &str = "$commandCausationId";
 /// The key under which the process-manager instance is stored that sent the event's command, where one did: the
@@ -125,6 +127,14 @@ pub struct Metadata {
         deserialize_with = "lenient"
     )]
     pub causation_id: Option<CausationId>,
+    /// The name of the event's command.
+    #[serde(
+        rename = "$command",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient"
+    )]
+    pub command: Option<String>,
     /// The cause of the event's command, where it has one.
     #[serde(
         rename = "$commandCausationId",

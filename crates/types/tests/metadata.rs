@@ -26,6 +26,7 @@ fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
     let metadata = Metadata {
         correlation_id: Some("chain".into()),
         causation_id: Some(Uuid::nil().into()),
+        command: Some("DepositMoney".into()),
         command_causation_id: Some("event".into()),
         process: Some("transfers-t1".into()),
         schema_version: Some(2),
@@ -37,6 +38,7 @@ fn the_engines_entries_begin_with_a_dollar_beside_the_users() {
         json!({
             "$correlationId": "chain",
             "$causationId": "00000000-0000-0000-0000-000000000000",
+            "$command": "DepositMoney",
             "$commandCausationId": "event",
             "$process": "transfers-t1",
             "$schemaVersion": 2,

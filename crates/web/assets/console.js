@@ -134,7 +134,7 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
 
-const places = { o: "/", s: "/streams", t: "/tail", c: "/commands", h: "/handlers", p: "/parked", m: "/map", u: "/users", d: "/store", a: "/aggregates" };
+const places = { o: "/", s: "/streams", t: "/tail", c: "/commands", h: "/handlers", p: "/parked", m: "/map", u: "/users", d: "/store", a: "/aggregates", q: "/queries" };
 let isGoing = false;
 
 document.addEventListener("keydown", (event) => {

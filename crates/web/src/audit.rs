@@ -1,6 +1,6 @@
 //! What people did here, as events: in a stream of the system, so that no handler of the domain hears of it.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use engine_store::{AppendRequest, EventStore, NewEvent};
 use engine_types::{ExpectedRevision, StreamName};
@@ -24,6 +24,21 @@ struct Acted<'a> {
     subject: &'a str,
     details: Value,
     outcome: &'a str,
+}
+
+/// Carries out an order of somebody, and records it, whatever came of it.
+pub(crate) async fn order<T, E>(
+    store: &Arc<dyn EventStore>,
+    caller: &Caller,
+    action: &str,
+    subject: &str,
+    details: Value,
+    order: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let done = order.await;
+    let outcome = if done.is_ok() { "done" } else { "refused" };
+    record(store, caller, action, subject, details, outcome).await;
+    done
 }
 
 /// Records what somebody did, whatever came of it. That it could not be recorded is told to those who read the log,

@@ -13,6 +13,7 @@ mod api;
 mod assets;
 mod audit;
 mod disk;
+pub mod groups;
 mod live;
 mod meter;
 mod options;
@@ -26,7 +27,7 @@ use axum::{Router, middleware::from_fn_with_state};
 
 pub use meter::{Figures, measured};
 pub use options::WebOptions;
-pub use web::Web;
+pub use web::{Backing, Web};
 
 /// All that is served over HTTP/1.1: the API below `/api`, and the console.
 pub fn router(web: Web) -> Router {

@@ -27,6 +27,9 @@ pub struct WebOptions {
     pub secure_cookies: bool,
     /// The folder of the store, where it has one: its size is shown. Default: none.
     pub data_folder: Option<PathBuf>,
+    /// The folder below which admins keep backups, each under a name. Default: none, so that nobody makes any from the
+    /// console.
+    pub backups: Option<PathBuf>,
     /// Whether readers see the data of events, states and read models, or only that they are there. Default: no.
     pub readers_see_payloads: bool,
 }
@@ -45,6 +48,7 @@ impl Default for WebOptions {
             sign_in_pause: Duration::from_secs(60),
             secure_cookies: false,
             data_folder: None,
+            backups: None,
             readers_see_payloads: false,
         }
     }

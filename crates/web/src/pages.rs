@@ -16,9 +16,11 @@ mod parked;
 mod parts;
 mod posted;
 mod processes;
+mod queries;
 mod sign_in;
 mod store;
 mod streams;
+mod subscriptions;
 mod tail;
 mod users;
 
@@ -56,6 +58,8 @@ pub(crate) fn router() -> Router<Web> {
         .route("/aggregates/{category}/{id}", get(aggregates::page).post(aggregates::dry_run))
         .route("/commands", get(commands::list))
         .route("/commands/{name}", get(commands::form).post(commands::send))
+        .route("/queries", get(queries::list))
+        .route("/queries/{name}", get(queries::ask))
         .route("/handlers", get(handlers::page))
         .route("/handlers/{name}/reset", get(handlers::preview))
         .route("/handlers/{name}/{order}", post(handlers::order))
@@ -67,6 +71,9 @@ pub(crate) fn router() -> Router<Web> {
         .route("/processes/{name}/{id}", get(processes::show))
         .route("/processes/{name}/{id}/{order}", post(processes::order))
         .route("/timers", get(processes::timers))
+        .route("/subscriptions", get(subscriptions::list).post(subscriptions::create))
+        .route("/subscriptions/new", get(subscriptions::new))
+        .route("/subscriptions/{source}/{group}", get(subscriptions::show).post(subscriptions::order))
         .route("/map", get(map::page))
         .route("/store", get(store::page))
         .route("/store/{work}", post(store::work))

@@ -12,6 +12,7 @@ use crate::{
     access::{Guard, Users},
     api::Problem,
     disk::Disk,
+    groups::Groups,
     live::{Samples, sampling},
     meter::Figures,
     pages::Work,
@@ -19,6 +20,16 @@ use crate::{
 
 /// How many entries a page holds unless it is said.
 const PAGE: usize = 100;
+
+/// What a server keeps, and the console shows and changes.
+pub struct Backing {
+    /// Those who may come in.
+    pub users: Arc<dyn Users>,
+    /// Persistent subscriptions, where the server keeps any.
+    pub groups: Option<Arc<dyn Groups>>,
+    /// The figures of the store below, where it is [`measured`](crate::measured).
+    pub figures: Option<Arc<Figures>>,
+}
 
 /// A running application, and those who may use it over HTTP. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +46,7 @@ pub(crate) struct Inner {
     disk: Disk,
     pub(crate) samples: Samples,
     pub(crate) figures: Option<Arc<Figures>>,
+    groups: Option<Arc<dyn Groups>>,
     pub(crate) work: Mutex<Option<Work>>,
 }
 
@@ -45,9 +57,9 @@ impl std::fmt::Debug for Web {
 }
 
 impl Web {
-    /// Serves this application to these users. `figures` are those of the store below, where it is
-    /// [`measured`](crate::measured).
-    pub fn new(bus: Bus, users: Arc<dyn Users>, figures: Option<Arc<Figures>>, options: WebOptions) -> Self {
+    /// Serves this application to the users of a server.
+    pub fn new(bus: Bus, backing: Backing, options: WebOptions) -> Self {
+        let Backing { users, groups, figures } = backing;
         let data_folder = options.data_folder.clone();
         let inner = Arc::new(Inner {
             map: bus.map(),
@@ -58,6 +70,7 @@ impl Web {
             samples: Samples::default(),
             disk: Disk::of(data_folder),
             figures,
+            groups,
             work: Mutex::default(),
         });
         tokio::spawn(sampling(Arc::downgrade(&inner)));
@@ -101,6 +114,11 @@ impl Web {
     /// How many bytes the store takes, and how many are free; absent where it is not in a folder.
     pub(crate) fn disk(&self) -> Option<(u64, u64)> {
         self.inner.disk.look()
+    }
+
+    /// Persistent subscriptions, where the server keeps any.
+    pub(crate) fn groups(&self) -> Option<&Arc<dyn Groups>> {
+        self.inner.groups.as_ref()
     }
 
     /// The work on the store that goes on, or has ended.

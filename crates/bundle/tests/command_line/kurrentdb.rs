@@ -4,7 +4,10 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::kit::{Console, Engine};
+use super::{
+    kit::{Console, Engine},
+    processes::until_all_have_ended,
+};
 
 /// A node over a folder of its own.
 struct Node {
@@ -41,7 +44,7 @@ impl Node {
 }
 
 fn serve(engine: &Engine, listen: &str) -> (Console, String) {
-    let mut node = engine.console(&["--json", "serve", "--listen", listen]);
+    let mut node = engine.console(&["--json", "serve", "--no-app", "--listen", listen]);
     let line = node.next_line().unwrap_or_else(|| panic!("{}", node.stderr()));
     let line: Value = serde_json::from_str(&line).unwrap();
     (node, line["listening"].as_str().unwrap().to_owned())
@@ -74,6 +77,56 @@ fn the_session_of_the_bank_works_over_a_node_and_a_restart_still_says_23() {
     let of_the_bank = events.iter().filter(|event| !event["stream"].as_str().unwrap().starts_with('$'));
     assert_eq!((code, of_the_bank.count()), (Some(0), 2), "{events:?}");
     assert!(!bank.folder().join("engine-data").exists(), "nothing is kept in the folder");
+}
+
+/// Two transfers, one of which gives its money back, and one more after the node was killed.
+#[test]
+fn transfers_of_the_bank_end_over_a_node_that_is_killed() {
+    let (mut node, bank) = (Node::start(), Engine::new());
+    let store = node.store();
+    let lines = "send CreateAccount id=a\nsend CreateAccount id=b\nsend DepositMoney id=a amount=100\n\
+                 send TransferMoney id=t1 from=a to=b amount=40\nsend TransferMoney id=t2 from=a to=nobody amount=5\n";
+    let ended = bank.piped(&["--store", &store], lines);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    node.kill_and_start();
+    let sent =
+        bank.answer(&["--store", &store, "send", "TransferMoney", "id=t3", "from=b", "to=a", "amount=15"]);
+    assert_eq!(sent.0, Some(0), "{sent:?}");
+    until_all_have_ended(&bank, &["--store", &store]);
+    let balance = |id| bank.answer(&["--store", &store, "show", "account", id]).1["state"]["balance"].take();
+    assert_eq!((balance("a"), balance("b")), (json!(75), json!(25)));
+    let (_, failed) = bank.json(&["--store", &store, "processes", "transfers", "--state", "Failed"]);
+    assert_eq!(failed.iter().map(|line| &line["id"]).collect::<Vec<_>>(), ["t2"]);
+}
+
+/// One order is paid, one is rejected, one waits to be paid, also after the node was killed.
+#[test]
+fn orders_of_the_conference_are_registered_over_a_node_that_is_killed() {
+    let (mut node, conference) = (Node::start(), Engine::new());
+    let arguments = ["--store", &node.store(), "--app", "conference"].map(str::to_owned);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let lines = "send AddSeats id=rustfest seats=3\nsend PlaceOrder id=o1 conference=rustfest seats=2\n\
+                 send PlaceOrder id=o2 conference=rustfest seats=2\n\
+                 send PlaceOrder id=o3 conference=rustfest seats=1\n";
+    let ended = conference.piped(&arguments, lines);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    node.kill_and_start();
+    let answers = |line: &[&str]| {
+        let (code, answers) = conference.json(&[&arguments, line].concat());
+        assert_eq!(code, Some(0), "{line:?}: {answers:?}");
+        answers
+    };
+    answers(&["send", "ReceivePayment", "id=p1", "order=o1", "amount_cents=50000"]);
+    let seats = answers(&["show", "seats", "rustfest"]).remove(0)["state"].take();
+    assert_eq!(
+        (&seats["available"], &seats["committed"], &seats["held"]),
+        (&json!(0), &json!({"o1": 2}), &json!({"o3": 1}))
+    );
+    let stages: Vec<_> =
+        answers(&["processes", "registration"]).iter().map(|line| line["stage"].clone()).collect();
+    assert_eq!(stages, ["Completed", "Completed", "AwaitingPayment"]);
+    let timers = answers(&["timers"]);
+    assert_eq!(timers.iter().map(|timer| &timer["target"]).collect::<Vec<_>>(), ["order-o3"]);
 }
 
 #[test]

@@ -21,8 +21,18 @@ fn serve(engine: &Engine, arguments: &[&str]) -> (Console, String) {
 
 /// What a page answers, head and all.
 fn get(address: &str, page: &str) -> String {
+    ask(address, page, "")
+}
+
+/// The same for `admin`, whose password is the first one.
+fn get_as_admin(address: &str, page: &str) -> String {
+    ask(address, page, "Authorization: Basic YWRtaW46Y2hhbmdlaXQ=\r\n")
+}
+
+fn ask(address: &str, page: &str, header: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
-    write!(connection, "GET {page} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(connection, "GET {page} HTTP/1.1\r\nHost: {address}\r\n{header}Connection: close\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     answer
@@ -43,7 +53,7 @@ fn until_only_this_connection_is_open(address: &str) {
 #[test]
 fn a_node_tells_where_it_listens_what_it_is_and_ends_well_with_sigterm() {
     let engine = Engine::with_account();
-    let (mut node, address) = serve(&engine, &[]);
+    let (mut node, address) = serve(&engine, &["--no-app"]);
     assert!(get(&address, "/health/live").starts_with("HTTP/1.1 204"));
     let ready = get(&address, "/health/ready");
     assert!(ready.starts_with("HTTP/1.1 200") && ready.contains(r#""ready":true"#), "{ready}");
@@ -57,12 +67,35 @@ fn a_node_tells_where_it_listens_what_it_is_and_ends_well_with_sigterm() {
 }
 
 #[test]
-fn an_application_that_is_named_runs_beside_the_node() {
-    let engine = Engine::with_account();
-    let (_node, address) = serve(&engine, &["--app", "bank"]);
-    assert!(get(&address, "/info").contains(r#""apps":["bank"]"#));
-    let console = get(&address, "/");
-    assert!(console.starts_with("HTTP/1.1 303") && console.contains("sign-in"), "{console}");
+fn the_first_application_runs_beside_the_node_or_the_one_that_is_named_or_none() {
+    for (arguments, apps, commands) in [
+        (&[][..], r#"["bank"]"#, Some("DepositMoney")),
+        (&["--app", "conference"], r#"["conference"]"#, Some("MakeSeatReservation")),
+        (&["--no-app"], "[]", None),
+    ] {
+        let engine = Engine::with_account();
+        let (_node, address) = serve(&engine, arguments);
+        let info = get(&address, "/info");
+        assert!(info.contains(&format!(r#""apps":{apps}"#)), "{info}");
+        let console = get(&address, "/");
+        assert!(console.starts_with("HTTP/1.1 303") && console.contains("sign-in"), "{console}");
+        let map = get_as_admin(&address, "/api/map");
+        assert!(map.contains("HTTP/1.1 200"), "{map}");
+        assert_eq!(commands.is_some_and(|command| map.contains(command)), commands.is_some(), "{map}");
+    }
+    let ended = Engine::new().call(&["serve", "--no-app", "--app", "bank", "--store", "memory:"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("contradict each other"), "{}", ended.stderr);
+}
+
+#[test]
+fn whoever_starts_a_node_is_told_where_the_console_is_and_how_to_sign_in() {
+    let engine = Engine::new();
+    let mut node = engine.console(&["serve", "--listen", "127.0.0.1:0", "--store", "memory:"]);
+    let lines = [node.next_line(), node.next_line()].map(Option::unwrap_or_default);
+    assert!(lines[0].starts_with("serving memory: at kurrentdb://127.0.0.1:"), "{lines:?}");
+    assert!(lines[1].starts_with("console of bank at http://127.0.0.1:"), "{lines:?}");
+    assert!(lines[1].contains("`admin`") && lines[1].contains("`changeit`"), "{lines:?}");
 }
 
 #[test]

@@ -75,3 +75,56 @@ fn the_size_of_a_store_is_told_to_people_and_to_programs() {
     let told = engine.call(&["stats"]).stdout;
     assert!(told.contains("events       6") && told.contains("reclaimable  3 events"), "{told}");
 }
+
+/// Makes 99 of the 23 that was deposited, and the checksum of that event anew.
+fn forge(segment: &std::path::Path) {
+    let mut bytes = std::fs::read(segment).unwrap();
+    let amount = b"\"amount\":23";
+    let place = bytes.windows(amount.len()).position(|window| window == amount).unwrap();
+    bytes[place + 9..place + 11].copy_from_slice(b"99");
+    let (mut begin, mut end) = (64, 64);
+    while end <= place {
+        begin = end;
+        let length = u32::from_le_bytes(bytes[begin..begin + 4].try_into().unwrap());
+        end = begin + (length as usize).next_multiple_of(8);
+    }
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[16..40]), &(begin as u64).to_le_bytes());
+    let checksum = crc32c::crc32c_append(checksum, &bytes[begin..begin + 4]);
+    let checksum = crc32c::crc32c_append(checksum, &bytes[begin + 8..end]);
+    bytes[begin + 4..begin + 8].copy_from_slice(&checksum.to_le_bytes());
+    std::fs::write(segment, bytes).unwrap();
+}
+
+#[test]
+fn a_forged_event_is_named_by_verify_where_there_is_a_hash_chain() {
+    let engine = Engine::new();
+    for (store, faults) in [("file:plain", 0), ("file:tied?compression=zstd&chain=blake3", 1)] {
+        let send = ["--store", store, "send"];
+        assert_eq!(engine.call(&[&send[..], &["CreateAccount", "id=jsdf"]].concat()).code, Some(0));
+        assert_eq!(
+            engine.call(&[&send[..], &["DepositMoney", "id=jsdf", "amount=23"]].concat()).code,
+            Some(0)
+        );
+        let verify = ["verify", "--store", store];
+        let (code, whole) = engine.answer(&verify);
+        assert_eq!((code, &whole["faults"]), (Some(0), &json!([])), "{whole}");
+        let folder = store.strip_prefix("file:").unwrap().split('?').next().unwrap();
+        forge(&engine.folder().join(folder).join("segment-0000000000-00000000000000000000.log"));
+        let (_, forged) = engine.answer(&verify);
+        assert_eq!(forged["faults"].as_array().unwrap().len(), faults, "{forged}");
+        if faults > 0 {
+            let told = forged["faults"][0]["fault"].as_str().unwrap();
+            assert!(told.contains("revision 1 of `account-jsdf`"), "{told}");
+            assert_eq!(whole["chain"]["from"], 0, "{whole}");
+            let link = whole["chain"]["link"].as_str().unwrap();
+            let (_, found) = engine.answer(&[&verify[..], &["--link", link]].concat());
+            assert_eq!(found["faults"].as_array().unwrap().len(), 1, "{found}");
+            let (_, missing) = engine.answer(&[&verify[..], &["--link", &link.replace('1', "2")]].concat());
+            assert_eq!(missing["faults"].as_array().unwrap().len(), 2, "{missing}");
+        }
+    }
+    let (code, required) = engine.answer(&["verify", "--store", "file:plain?chain=blake3"]);
+    assert!(code != Some(0) && required["faults"][0]["fault"].as_str().unwrap().contains("there is none"));
+    let (code, refused) = engine.answer(&["verify", "--store", "file:plain?chain=md5"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(2), &json!("usage")), "{refused}");
+}

@@ -1,26 +1,8 @@
-// What the official Node clients do with a node. The arguments: the package's name, and the node's address.
-// The packages are found beside the working folder.
+// What the official Node clients do with the streams of a node.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { createRequire } from "node:module";
-
-const [name, address] = process.argv.slice(2);
-const lib = createRequire(`${process.cwd()}/`)(name);
-const Client = lib.KurrentDBClient ?? lib.EventStoreDBClient;
-const client = Client.connectionString(`esdb://${address}?tls=false`);
-const ANY = lib.ANY ?? "any";
-const NO_STREAM = lib.NO_STREAM ?? "no_stream";
-const state = (value) => (Client === lib.KurrentDBClient ? { streamState: value } : { expectedRevision: value });
-
-const fresh = (category) => `${category}-${randomUUID()}`;
-const event = (type, data = {}) => lib.jsonEvent({ type, data });
-const all = async (stream) => {
-  const events = [];
-  for await (const each of stream) events.push(each);
-  return events;
-};
-const revisions = (events) => events.map((each) => each.event.revision);
+import { ANY, NO_STREAM, all, client, event, fresh, isNewer, lib, revisions, run, state } from "./client.mjs";
 
 async function appendsAndReads() {
   const stream = fresh("account");
@@ -53,7 +35,7 @@ async function appendsWithCredentialsOneByOne() {
 
 /** The older client filters where it subscribes only. */
 async function filtered(filter, count) {
-  if (Client === lib.KurrentDBClient) return all(client.readAll({ filter }));
+  if (isNewer) return all(client.readAll({ filter }));
   const events = [];
   for await (const each of client.subscribeToAll({ fromPosition: "start", filter })) {
     events.push(each);
@@ -135,9 +117,4 @@ async function appendsToSeveralStreams() {
   assert.deepEqual(revisions(await all(client.readStream(first))), [0n, 1n]);
 }
 
-for (const job of [appendsAndReads, appendsWithCredentialsOneByOne, filtersAll, subscribes, deletes, setsMetadata, appendsToSeveralStreams]) {
-  await job();
-  console.log("ok", job.name);
-}
-await client.dispose();
-process.exit(0);
+await run(appendsAndReads, appendsWithCredentialsOneByOne, filtersAll, subscribes, deletes, setsMetadata, appendsToSeveralStreams);

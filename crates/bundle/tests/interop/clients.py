@@ -1,42 +1,9 @@
-"""What the official Python client does with a node. The arguments: the module's name, and the node's address."""
+"""What the official Python client does with the streams of a node."""
 
-import importlib
-import json
-import sys
 import threading
 import uuid
 
-module, address = sys.argv[1:3]
-lib = importlib.import_module(module)
-Client = lib.KurrentDBClient if module == "kurrentdbclient" else lib.EventStoreDBClient
-errors = importlib.import_module(f"{module}.exceptions")
-NewEvent, StreamState = lib.NewEvent, lib.StreamState
-
-
-
-def error(name):
-    """The newer client has `Error` at the end of these names."""
-    return getattr(errors, name, None) or getattr(errors, name + "Error")
-
-
-WrongVersion, NotFound, Deleted = error("WrongCurrentVersion"), error("NotFound"), error("StreamIsDeleted")
-client = Client(uri=f"esdb://{address}?Tls=false")
-
-
-def event(kind, **data):
-    return NewEvent(type=kind, data=json.dumps(data).encode(), id=uuid.uuid4())
-
-
-def raises(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{error} was not raised")
-
-
-def fresh(category):
-    return f"{category}-{uuid.uuid4()}"
+from client import Deleted, NotFound, StreamState, WrongVersion, client, error, event, fresh, lib, raises, run
 
 
 def appends_and_reads():
@@ -139,7 +106,4 @@ def appends_to_several_streams():
     assert [e.type for e in client.get_stream(first)] == ["A", "B"], "all or nothing"
 
 
-for job in [appends_and_reads, filters_all, subscribes, deletes, sets_metadata, appends_to_several_streams]:
-    job()
-    print("ok", job.__name__, flush=True)
-client.close()
+run(appends_and_reads, filters_all, subscribes, deletes, sets_metadata, appends_to_several_streams)

@@ -8,7 +8,8 @@ use engine_server::{DEFAULT_PORT, Options, TlsFiles};
 pub(super) const EXAMPLES: &str = "Examples:
   serve
   serve --listen 0.0.0.0:2113 --tls-cert node.crt --tls-key node.key
-  serve --app bank        with the application's event handlers and read models at work";
+  serve --app conference     the commands, event handlers and read models of another application
+  serve --no-app             the store alone, for clients that bring their own";
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
@@ -25,6 +26,12 @@ pub(crate) struct Serve {
     /// Serve everybody who can connect, without asking who it is
     #[arg(long)]
     insecure: bool,
+    /// Serve the store alone, without the commands, event handlers and read models of an application
+    #[arg(long)]
+    pub(crate) no_app: bool,
+    /// Where the console keeps backups [default: beside the folder of the store, with `-backups` at the end]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) backups: Option<PathBuf>,
 }
 
 impl Serve {

@@ -196,14 +196,15 @@ mod tests {
     ];
 
     fn completion() -> Completion {
-        let command = |name| CommandDescription { name, doc: "", id_field: "id", fields: FIELDS };
+        let command =
+            |name| CommandDescription { name, doc: "", id_field: "id", fields: FIELDS, closed: true };
         let account = AggregateDescription {
             category: "account",
             snapshot_every: None,
             commands: vec![command("DepositMoney"), command("WithdrawMoney")],
             events: &[],
         };
-        let statement = QueryDescription { name: "statement", doc: "", fields: FIELDS };
+        let statement = QueryDescription { name: "statement", doc: "", fields: FIELDS, closed: true };
         let projection = ProjectionDescription {
             name: "statements",
             version: 1,

@@ -83,9 +83,15 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         }
         Answer::Imported(imported) => write_imported(out, imported),
         #[cfg(feature = "serve")]
-        Answer::Serving { address, tls, store } => {
+        Answer::Serving { address, tls, store, app } => {
             let url = format!("kurrentdb://{address}?tls={tls}");
-            writeln!(out, "serving {store} at {STREAM}{url}{STREAM:#} {ASIDE}(Ctrl-C stops it){ASIDE:#}")
+            writeln!(out, "serving {store} at {STREAM}{url}{STREAM:#} {ASIDE}(Ctrl-C stops it){ASIDE:#}")?;
+            let (what, scheme) = (app.unwrap_or("the store"), if *tls { "https" } else { "http" });
+            let hint = "the first user is `admin`, with the password `changeit`";
+            writeln!(
+                out,
+                "console of {what} at {STREAM}{scheme}://{address}{STREAM:#} {ASIDE}({hint}){ASIDE:#}"
+            )
         }
         Answer::Map(map, format) => write_map(out, map, *format),
         Answer::Process(process, format) => match format {
@@ -209,6 +215,13 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
         if count > 0 {
             let _ = write!(checked, ", {}", counted(count, what));
         }
+    }
+    if let Some(chain) = &report.chain {
+        let (from, behind, link) = (chain.from, chain.next_position, &chain.link);
+        writeln!(
+            out,
+            "{ASIDE}hash chain from position {from} to before {behind}, last link{ASIDE:#} {link}"
+        )?;
     }
     match report.faults.len() {
         0 => writeln!(out, "{GOOD}whole:{GOOD:#} {checked}"),

@@ -102,8 +102,13 @@ mod tests {
 
     #[test]
     fn a_command_is_explained_with_its_fields_and_an_example() {
-        let command =
-            CommandDescription { name: "DepositMoney", doc: "Adds money.", id_field: "id", fields: FIELDS };
+        let command = CommandDescription {
+            name: "DepositMoney",
+            doc: "Adds money.",
+            id_field: "id",
+            fields: FIELDS,
+            closed: true,
+        };
         let mut out = Vec::new();
         write_command(&mut out, "account", &command).unwrap();
         let text: String = anstream::adapter::strip_bytes(&out).into_vec().try_into().unwrap();

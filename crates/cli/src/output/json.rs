@@ -6,7 +6,7 @@ use engine::{
     JsonEvent, JsonReceipt, Revision, StreamName,
     listen::{ParkedSequence, ResetPreview},
     runtime::map::{CommandDescription, Map, ProcessDescription, QueryDescription},
-    store::{ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
+    store::{ChainReport, ContentType, Fault, RecordedEvent, VerifyReport, transfer::Imported},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -95,6 +95,8 @@ struct Verified<'a> {
     documents: u64,
     bytes: u64,
     faults: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<&'a ChainReport>,
 }
 
 /// Writes an answer as one line.
@@ -151,8 +153,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             }),
         ),
         #[cfg(feature = "serve")]
-        Answer::Serving { address, tls, store } => {
-            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store}))
+        Answer::Serving { address, tls, store, app } => {
+            line(out, &json!({"ok": true, "listening": address, "tls": tls, "store": store, "app": app}))
         }
         Answer::Map(map, format) => line(out, &map_form(map, *format)),
         Answer::Process(process, format) => line(out, &process_form(process, *format)),
@@ -221,6 +223,7 @@ fn verified(report: &VerifyReport) -> Verified<'_> {
         documents: report.documents,
         bytes: report.bytes,
         faults: &report.faults,
+        chain: report.chain.as_ref(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{error::Trouble, units::index};
 const LINE: usize = 64;
 
 /// The bytes of a page that hold lines. No line straddles two pages.
-const LINES: usize = PAYLOAD / LINE * LINE;
+pub(super) const LINES: usize = PAYLOAD / LINE * LINE;
 
 const BITS_PER_KEY: u64 = 12;
 const PROBES: u32 = 7;
@@ -60,6 +60,11 @@ pub(crate) fn write(pages: &mut Pages, keys: &[u64]) -> Extent {
     let lines = fill(keys);
     pages.push_all(&lines, LINES);
     Extent { first_page, length: lines.len() as u64 }
+}
+
+/// Whether these are whole lines.
+pub(super) fn fits(extent: &Extent) -> bool {
+    extent.length.is_multiple_of(LINE as u64)
 }
 
 /// The lines of one part, held in memory, or read where memory is short.

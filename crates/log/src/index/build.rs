@@ -11,7 +11,7 @@ use crate::{
     units::{le, packed},
 };
 
-pub(super) const MAGIC: [u8; 8] = *b"cqrsIDX\n";
+pub(crate) const MAGIC: [u8; 8] = *b"cqrsIDX\n";
 
 /// Numbers in one page, by their size. None straddles two pages.
 pub(super) const U16S: usize = PAYLOAD / 2;
@@ -55,10 +55,28 @@ impl Layout {
         ];
         always.into_iter().chain(&mut self.positions)
     }
+
+    /// Whether all parts are there, in a file of so many pages, and as long as so many events make them.
+    pub(super) fn fits(&self, events: u64, pages: u64) -> bool {
+        let within = |extent: &Extent, per_page: usize| {
+            let length = extent.length.div_ceil(per_page as u64);
+            extent.first_page.checked_add(length).is_some_and(|end| end <= pages)
+        };
+        let runs = [(&self.offsets, U32S), (&self.kinds, U16S), (&self.ids, U64S)];
+        let positions = self.positions.as_ref().map(|positions| (positions, U32S));
+        let mut runs = runs.into_iter().chain(positions);
+        let by_page = [&self.offsets, &self.kinds, &self.ids, &self.postings, &self.streams, &self.documents];
+        let by_byte = [&self.stream_fences, &self.document_fences, &self.dictionary];
+        runs.all(|(run, per_page)| run.length == events.div_ceil(per_page as u64) && within(run, 1))
+            && by_page.into_iter().all(|extent| within(extent, 1))
+            && by_byte.into_iter().all(|extent| within(extent, PAYLOAD))
+            && bloom::fits(&self.bloom)
+            && within(&self.bloom, bloom::LINES)
+    }
 }
 
 /// What binds the pages of an index file to it.
-pub(super) fn salt(segment: &SegmentHeader) -> u32 {
+pub(crate) fn salt(segment: &SegmentHeader) -> u32 {
     let salt = crc32c::crc32c_append(0x1D, segment.store.as_bytes());
     let salt = crc32c::crc32c_append(salt, &segment.number.to_le_bytes());
     match segment.generation {

@@ -58,16 +58,22 @@ impl DiskIndex {
         let first = read(Extent { first_page: 0, length: PAYLOAD as u64 })?;
         let layout = read_layout(&first, segment, &file)?;
         let damaged = || "the tables do not fit together".to_owned();
+        let (end, events) = (le!(u64, first, 40), le!(u64, first, 48));
+        let first_position = header.first_position;
+        let next_position = match &segment.rewritten {
+            Some(rewritten) => rewritten.next_position,
+            None => first_position.checked_add(events).ok_or_else(damaged)?,
+        };
+        let pages = file.pages().map_err(|error| error.to_string())?;
+        if !layout.fits(events, pages) || next_position - first_position < events {
+            return Err(damaged());
+        }
         let streams = Table::new(layout.streams, read(layout.stream_fences)?, STREAM).ok_or_else(damaged)?;
         let documents =
             Table::new(layout.documents, read(layout.document_fences)?, DOCUMENT).ok_or_else(damaged)?;
         let dictionary = Dictionary::decode(&read(layout.dictionary)?).ok_or_else(damaged)?;
-        let (end, events) = (le!(u64, first, 40), le!(u64, first, 48));
-        let first_position = header.first_position;
         let bloom =
             Bloom::open(&file, layout.bloom, |bytes| file.hold(bytes)).map_err(|error| error.to_string())?;
-        let next_position =
-            segment.rewritten.as_ref().map_or(first_position + events, |rewritten| rewritten.next_position);
         Ok(Some(DiskIndex {
             file,
             first_position,
@@ -87,7 +93,16 @@ impl DiskIndex {
             return Ok(None);
         }
         let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
-        let mut span = Span {
+        let damage = || self.file.damage(self.layout.streams.first_page);
+        let mut span = self.span(&value).ok_or_else(damage)?;
+        let last = span.postings + span.count - 1;
+        span.last_offset = self.numbers(self.layout.postings, last..last + 1)?.first().copied().unwrap_or(0);
+        Ok(Some(span))
+    }
+
+    /// What the table says of a stream, but for where its last event stands; nothing where it makes no sense.
+    fn span(&self, value: &[u8]) -> Option<Span> {
+        let span = Span {
             first: le!(u64, value, 0),
             count: u64::from(le!(u32, value, 8)),
             tombstoned: value[16] & 1 != 0,
@@ -95,9 +110,11 @@ impl DiskIndex {
             last_offset: 0,
             postings: u64::from(le!(u32, value, 12)),
         };
-        let last = span.postings + span.count - 1;
-        span.last_offset = self.numbers(self.layout.postings, last..last + 1)?.first().copied().unwrap_or(0);
-        Ok(Some(span))
+        let room = self.layout.postings.length * U32S as u64;
+        let fits = span.count > 0
+            && span.postings + span.count <= room
+            && span.first.checked_add(span.count).is_some();
+        fits.then_some(span)
     }
 
     pub(crate) fn stream_offsets(&self, span: &Span, revisions: Range<u64>) -> Result<Vec<u64>, Trouble> {
@@ -111,6 +128,11 @@ impl DiskIndex {
             return Ok(self.end);
         }
         Ok(self.number(self.layout.offsets, place)? * ALIGN)
+    }
+
+    pub(crate) fn last_offset(&self) -> Result<Option<u64>, Trouble> {
+        let last = self.events.checked_sub(1);
+        last.map(|last| Ok(self.number(self.layout.offsets, last)? * ALIGN)).transpose()
     }
 
     pub(crate) fn document(&self, key: &str, hash: u64) -> Result<Option<DocumentEntry>, Trouble> {
@@ -131,14 +153,17 @@ impl DiskIndex {
         behind: bool,
         limit: usize,
     ) -> Result<Vec<(String, u64)>, Trouble> {
-        let mut names = Vec::new();
+        let (mut names, mut makes_sense) = (Vec::new(), true);
         self.streams.range(&self.file, from, |name, value| {
             if !(behind && name == from) {
-                names.push((name.to_owned(), le!(u64, value, 0) + u64::from(le!(u32, value, 8)) - 1));
+                match self.span(value) {
+                    Some(span) => names.push((name.to_owned(), span.last())),
+                    None => makes_sense = false,
+                }
             }
-            names.len() < limit
+            makes_sense && names.len() < limit
         })?;
-        Ok(names)
+        if makes_sense { Ok(names) } else { Err(self.file.damage(self.layout.streams.first_page)) }
     }
 
     pub(crate) fn keys(

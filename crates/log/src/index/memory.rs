@@ -17,6 +17,9 @@ use crate::{
     units::{index, packed, short, unpacked},
 };
 
+/// No position, revision or version is beyond this one.
+const MOST: u64 = u64::MAX >> 1;
+
 /// The index of the frames from `begin` to `end` of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryIndex {
@@ -155,6 +158,9 @@ impl MemoryIndex {
 
     /// Adds what stands in a frame. Answers what contradicts the frames before it.
     pub(crate) fn add_frame(&mut self, offset: u64, head: &Head, frame: &[u8]) -> Result<(), &'static str> {
+        if head.revision > MOST || head.position > MOST {
+            return Err("the header of the frame makes no sense");
+        }
         if !self.may_follow(head) {
             return Err("the position does not follow the one before");
         }
@@ -230,6 +236,10 @@ impl MemoryIndex {
         let place = self.place_of(position);
         let found = self.offsets.get(place).filter(|_| self.position_at(place) == position);
         found.map_or(self.end, |offset| unpacked(*offset))
+    }
+
+    pub(crate) fn last_offset(&self) -> Option<u64> {
+        self.offsets.last().copied().map(unpacked)
     }
 
     pub(crate) fn document(&self, key: &str) -> Option<DocumentEntry> {

@@ -31,7 +31,7 @@ pub(crate) const PAYLOAD: usize = PAGE - 4;
 /// So many pages are read at once where they are read only once.
 const AHEAD: usize = 256;
 
-fn checksum(payload: &[u8], salt: u32, number: u64) -> u32 {
+pub(crate) fn checksum(payload: &[u8], salt: u32, number: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(salt, &number.to_le_bytes()), payload)
 }
 
@@ -134,6 +134,12 @@ impl PagedFile {
     pub(crate) fn new(file: Arc<dyn File>, path: PathBuf, salt: u32, cache: Arc<PageCache>) -> Self {
         let id = cache.numbers.fetch_add(1, Ordering::Relaxed);
         PagedFile { file, path, salt, cache, id, held: AtomicU64::new(0) }
+    }
+
+    /// How many pages there are.
+    pub(crate) fn pages(&self) -> Result<u64, Trouble> {
+        let length = self.file.len().map_err(|error| Trouble::io(&self.path, error))?;
+        Ok(length / PAGE as u64)
     }
 
     /// Whether so many bytes may be held in memory as long as the file is open.

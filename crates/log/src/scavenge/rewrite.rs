@@ -4,14 +4,12 @@ use std::{io, sync::Arc};
 
 use engine_store::{MaintenanceError, ReadError};
 
-use super::{
-    rules::{Fate, Rules},
-    survey,
-};
+use super::{rules::Fate, survey};
 use crate::{
+    chain::Link,
     disk::{self, File, Mode, UNFINISHED},
     error::Trouble,
-    frame::{BINARY, Content, Head, Kind, LAST, TOMBSTONE},
+    frame::{BINARY, Content, Head, Kind, LAST, TOMBSTONE, Tie},
     index::{Index, build, file::FileIndex, memory::MemoryIndex},
     scan,
     segment::{
@@ -22,22 +20,29 @@ use crate::{
     },
     shared::Shared,
     view::{Part, View},
-    work::Told,
 };
 
 /// So many bytes are written at once.
 const CHUNK: usize = 1 << 20;
 
+/// Says what becomes of the frame at an offset.
+pub(super) type Decide<'a> = dyn Fn(u64, &Head, &[u8]) -> Result<Fate, Trouble> + 'a;
+
 /// What writes one segment anew.
 pub(super) struct Rewriting<'a> {
     pub shared: &'a Shared,
     pub view: &'a View,
-    pub rules: &'a Rules,
     pub old: &'a Arc<Segment>,
     /// The offset behind its last frame.
     pub end: u64,
     /// The bytes of the frames that are left.
     pub left: u64,
+    /// Whether all of them are left.
+    pub whole: bool,
+    /// What becomes of a frame.
+    pub fate: &'a Decide<'a>,
+    /// Says now and then whether the work is to go on.
+    pub goes_on: &'a dyn Fn() -> Result<(), MaintenanceError>,
 }
 
 /// Why a segment was not written anew. The old one stands where it stood.
@@ -61,10 +66,10 @@ impl From<Trouble> for Failure {
 
 impl Rewriting<'_> {
     /// Writes the segment anew, and puts it in the place of the old one.
-    pub(super) fn run(&self, told: &Told) -> Result<(), MaintenanceError> {
+    pub(super) fn run(&self) -> Result<(), MaintenanceError> {
         let header = SegmentHeader { generation: self.old.header.generation + 1, ..self.old.header };
         let log = SegmentName::of(&header).log();
-        self.write(header, told).map_err(|failure| {
+        self.write(header).map_err(|failure| {
             let unfinished = format!("{log}{UNFINISHED}");
             // What stays is removed when the store is opened the next time.
             let _stays = self.shared.disk.remove(&unfinished);
@@ -82,7 +87,7 @@ impl Rewriting<'_> {
         })
     }
 
-    fn write(&self, header: SegmentHeader, told: &Told) -> Result<(), Failure> {
+    fn write(&self, header: SegmentHeader) -> Result<(), Failure> {
         let disk = &self.shared.disk;
         let name = SegmentName::of(&header);
         let file = disk.open(&format!("{}{UNFINISHED}", name.log()), Mode::Create)?;
@@ -98,10 +103,11 @@ impl Rewriting<'_> {
             length,
             layout: Layout::default(),
             created: self.shared.options.clock.now().as_micros(),
+            whole: self.whole && !self.old.was_scavenged(),
         };
         let segment = Segment::with(header, Some(rewritten), disk.place().join(name.log()), file.clone());
         let mut index = MemoryIndex::of(&segment);
-        self.copy(&segment, &mut index, &mut out, told)?;
+        self.copy(&segment, &mut index, &mut out)?;
         if let Out::Compressed(blocks) = out {
             rewritten.layout = blocks.finish(&*file)?;
         }
@@ -125,28 +131,25 @@ impl Rewriting<'_> {
     }
 
     /// Copies the frames that are left.
-    fn copy(
-        &self,
-        segment: &Segment,
-        index: &mut MemoryIndex,
-        to: &mut Out,
-        told: &Told,
-    ) -> Result<(), Failure> {
+    fn copy(&self, segment: &Segment, index: &mut MemoryIndex, to: &mut Out) -> Result<(), Failure> {
         let mut out = Vec::with_capacity(CHUNK);
         let mut begin = BEGIN;
+        let (mut gap, mut before) = (false, None);
         let scanned = scan::each_frame(self.old, self.old.begin(), self.end, |offset, head, frame| {
-            let fate = survey::fate(self.view, self.rules, self.old, offset, head, frame)?;
+            let fate = (self.fate)(offset, head, frame)?;
             if fate != Fate::Goes {
                 let start = out.len();
                 let place = begin + start as u64;
-                encode(&mut out, segment, place, fate, head, frame);
+                let tie = tie(fate, head, frame, gap, before);
+                encode(&mut out, segment, place, fate, head, frame, tie);
                 let head = Head::parse(&out[start..]).map_err(|fault| self.old.damage(offset, &fault))?;
                 index
                     .add_frame(place, &head, &out[start..])
                     .map_err(|fault| Trouble::damage(&self.old.path, offset, fault))?;
             }
+            (gap, before) = (fate == Fate::Goes, head.link(frame));
             if out.len() >= CHUNK {
-                told.check_open().map_err(Failure::GivenUp)?;
+                (self.goes_on)().map_err(Failure::GivenUp)?;
                 to.write(&*segment.file, &out, begin)?;
                 begin += out.len() as u64;
                 out.clear();
@@ -193,9 +196,26 @@ impl Out {
     }
 }
 
+/// A frame keeps its link. Where the one before it goes, it says which link it follows.
+fn tie(fate: Fate, head: &Head, frame: &[u8], gap: bool, before: Option<Link>) -> Tie {
+    let Some(own) = head.link(frame) else { return Tie::Untied };
+    let says = fate == Fate::Stays && survey::says_what_it_follows(head, gap);
+    // Only in a store that somebody changed is there nothing before, which `verify` tells.
+    let follows = says.then(|| head.follows(frame).or(before).unwrap_or(own));
+    Tie::Kept { own, follows }
+}
+
 /// Writes what is left of a frame as it stands in its new place. Each frame is complete by itself: the append that
 /// it was a part of is on disk.
-fn encode(out: &mut Vec<u8>, segment: &Segment, offset: u64, fate: Fate, head: &Head, frame: &[u8]) {
+fn encode(
+    out: &mut Vec<u8>,
+    segment: &Segment,
+    offset: u64,
+    fate: Fate,
+    head: &Head,
+    frame: &[u8],
+    tie: Tie,
+) {
     let stays = fate == Fate::Stays;
     let content = Content {
         kind: if stays { head.kind } else { Kind::Removed },
@@ -209,6 +229,7 @@ fn encode(out: &mut Vec<u8>, segment: &Segment, offset: u64, fate: Fate, head: &
         event_type: if stays { head.event_type(frame) } else { "" },
         metadata: if stays { &frame[head.metadata()] } else { &[] },
         data: if stays { &frame[head.data()] } else { &[] },
+        tie,
     };
     content.encode(out, segment.salt, offset);
 }

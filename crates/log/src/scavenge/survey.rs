@@ -4,8 +4,9 @@ use engine_store::{MaintenanceError, Reclaimable};
 
 use super::rules::{Fate, Rules};
 use crate::{
+    chain::LINK,
     error::Trouble,
-    frame::{self, Head, Kind},
+    frame::{self, FOLLOWING, Head, Kind, LINKED},
     scan,
     segment::Segment,
     view::View,
@@ -35,10 +36,12 @@ impl Survey<'_> {
         told: &mut Told,
     ) -> Result<Weighed, MaintenanceError> {
         let mut weighed = Weighed::default();
+        let mut gap = false;
         let scanned = scan::each_frame(segment, segment.begin(), end, |offset, head, frame| {
             told.pass(head.size)?;
             let fate = self.meet(segment, offset, head, frame)?;
-            let left = size_left(fate, head, frame);
+            let left = size_left(fate, head, frame, gap);
+            gap = fate == Fate::Goes;
             weighed.length += left;
             let gone = u64::from(fate != Fate::Stays);
             match head.kind {
@@ -46,7 +49,8 @@ impl Survey<'_> {
                 Kind::Document | Kind::DocumentRemoval => weighed.reclaimable.documents += gone,
                 Kind::Removed => {}
             }
-            weighed.reclaimable.bytes += head.size - left;
+            // Behind a gap a frame may grow by what it follows.
+            weighed.reclaimable.bytes = (weighed.reclaimable.bytes + head.size).saturating_sub(left);
             Ok::<_, MaintenanceError>(())
         })?;
         match scanned.fault {
@@ -103,11 +107,18 @@ fn fate_of_document(
     Ok(if stays { Fate::Stays } else { Fate::Goes })
 }
 
-/// The bytes that are left of a frame.
-pub(super) fn size_left(fate: Fate, head: &Head, frame: &[u8]) -> u64 {
+/// The bytes that are left of a frame; `gap` says that the frame before it goes.
+pub(super) fn size_left(fate: Fate, head: &Head, frame: &[u8], gap: bool) -> u64 {
+    let link = |more: bool| if more { LINK as u64 } else { 0 };
     match fate {
-        Fate::Stays => head.size,
+        Fate::Stays => head.size + link(!head.is(FOLLOWING) && says_what_it_follows(head, gap)),
         Fate::Goes => 0,
-        Fate::LeavesItsNumber => frame::size(head.name(frame).len(), 0, 0, 0),
+        Fate::LeavesItsNumber => frame::size(head.name(frame).len(), 0, 0, 0) + link(head.is(LINKED)),
     }
+}
+
+/// Whether a frame that stays has to say what it follows in the hash chain. One that keeps only a number has not: its
+/// content, over which its link was made, is gone.
+pub(super) fn says_what_it_follows(head: &Head, gap: bool) -> bool {
+    head.is(LINKED) && head.kind != Kind::Removed && (gap || head.is(FOLLOWING))
 }

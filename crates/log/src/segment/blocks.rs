@@ -23,6 +23,9 @@ use crate::{
 /// The bytes of an entry of the table: how long the block is on the disk, and its checksum.
 const ENTRY: usize = 8;
 
+/// The bytes of the largest block there is, before compression.
+const LARGEST: u32 = 1 << 20;
+
 /// Where the table of blocks stands, as the second header tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Layout {
@@ -36,7 +39,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// The length of the file.
     pub(crate) const fn file_len(&self) -> u64 {
-        self.table + self.blocks as u64 * ENTRY as u64 + 4
+        self.table.saturating_add(self.blocks as u64 * ENTRY as u64 + 4)
     }
 }
 
@@ -83,7 +86,7 @@ impl Blocks {
     ) -> Result<Self, Trouble> {
         let damage = |fault: &str| Trouble::damage(path, layout.table, fault);
         let length = end.checked_sub(BEGIN).ok_or_else(|| damage("the second header makes no sense"))?;
-        let fits = layout.block_bytes > 0
+        let fits = (1..=LARGEST).contains(&layout.block_bytes)
             && length.div_ceil(u64::from(layout.block_bytes)) == u64::from(layout.blocks);
         if !fits {
             return Err(damage("the second header makes no sense"));

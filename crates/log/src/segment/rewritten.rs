@@ -19,6 +19,8 @@ pub(crate) struct Rewritten {
     pub layout: Layout,
     /// When it was written anew, in microseconds since 1970.
     pub created: i64,
+    /// Whether all is left that ever stood in the segment: it was compressed, and nothing else.
+    pub whole: bool,
 }
 
 impl Rewritten {
@@ -31,6 +33,7 @@ impl Rewritten {
         bytes[32..36].copy_from_slice(&self.layout.blocks.to_le_bytes());
         bytes[36..40].copy_from_slice(&self.layout.block_bytes.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.created.to_le_bytes());
+        bytes[48] = u8::from(self.whole);
         let checksum = crc32c::crc32c_append(salt, &bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -53,6 +56,7 @@ impl Rewritten {
                 block_bytes: le!(u32, bytes, 36),
             },
             created: le!(i64, bytes, 40),
+            whole: bytes[48] == 1,
         })
     }
 
@@ -64,6 +68,16 @@ impl Rewritten {
     /// Whether the frames stand in compressed blocks.
     pub(crate) const fn is_compressed(&self) -> bool {
         self.layout.table > 0
+    }
+
+    /// Checks what is told of the positions in the segment, the first of which is given.
+    pub(crate) fn check_positions(&self, first: u64) -> Result<(), &'static str> {
+        let count = self.next_position.checked_sub(first);
+        if count.is_some_and(|count| u32::try_from(count).is_ok()) {
+            Ok(())
+        } else {
+            Err("the second header makes no sense")
+        }
     }
 
     /// Checks the length of the file.

@@ -8,7 +8,9 @@ use std::{
 
 use engine_store::{Fault, VerifyProgress, VerifyReport};
 
+use super::{Expected, chain::ChainCheck};
 use crate::{
+    chain::Link,
     disk::{self, Disk},
     error::{OpenError, Trouble},
     frame::{Head, Kind, LAST},
@@ -46,6 +48,7 @@ pub(super) struct Check<'a> {
     next_position: Option<u64>,
     /// Whether a segment was met from which events may have been removed.
     scavenged: bool,
+    pub(super) chain: ChainCheck,
 }
 
 impl<'a> Check<'a> {
@@ -61,12 +64,28 @@ impl<'a> Check<'a> {
             documents: HashSet::new(),
             next_position: Some(0),
             scavenged: false,
+            chain: ChainCheck::default(),
+        }
+    }
+
+    /// Says what is expected of the hash chain.
+    pub(super) fn expect(&mut self, expected: &Expected) {
+        self.chain.required = expected.required;
+        let Some(noted) = &expected.noted else { return };
+        self.chain.noted = Link::parse(noted);
+        if self.chain.noted.is_none() {
+            let fault = format!("`{noted}` is no link of it: a link has 64 digits, from 0 to f");
+            self.report.faults.push(Fault { place: "the hash chain".to_owned(), fault });
         }
     }
 
     pub(super) fn report(mut self) -> VerifyReport {
         self.report.documents = self.documents.len() as u64;
         self.report.bytes = self.done;
+        for fault in self.chain.finish() {
+            self.tampered("the hash chain".to_owned(), &fault);
+        }
+        self.report.chain = self.chain.report();
         (self.progress)(VerifyProgress { done: self.total.max(self.done), total: self.total });
         self.report
     }
@@ -74,6 +93,12 @@ impl<'a> Check<'a> {
     pub(super) fn fault(&mut self, file: &Path, offset: u64, fault: &str) {
         let place = format!("{} at offset {offset}", file.display());
         let fault = format!("{fault}; keep a copy of the files, then restore a backup");
+        self.report.faults.push(Fault { place, fault });
+    }
+
+    /// Tells that somebody changed what was written.
+    fn tampered(&mut self, place: String, fault: &str) {
+        let fault = format!("{fault}; keep a copy of the files, then compare with a backup");
         self.report.faults.push(Fault { place, fault });
     }
 
@@ -119,6 +144,7 @@ impl<'a> Check<'a> {
             Err(Trouble::Damage { file, offset, fault }) => {
                 self.fault(&file, offset, &fault);
                 self.next_position = None;
+                self.chain.lose();
                 Ok(())
             }
             checked => checked,
@@ -128,7 +154,10 @@ impl<'a> Check<'a> {
     fn whole_segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
         self.report.segments += 1;
         let faults = self.report.faults.len();
-        self.scavenged |= segment.rewritten.is_some();
+        self.scavenged |= segment.was_scavenged();
+        if let Err(fault) = self.chain.begin_segment(segment) {
+            self.tampered(format!("{} at offset 0", segment.path.display()), fault);
+        }
         let mut memory = MemoryIndex::of(segment);
         let reached = self.frames(segment, &mut memory, end)?;
         if let Some(rewritten) = &segment.rewritten {
@@ -206,6 +235,7 @@ impl<'a> Check<'a> {
             }
             self.fault(&segment.path, scanned.end, fault.as_str());
             self.next_position = None;
+            self.chain.lose();
             offset = scan::next_frame(segment, scanned.end + 1, to)?.unwrap_or(to);
             complete = offset;
         }
@@ -219,7 +249,7 @@ impl<'a> Check<'a> {
 
     fn revision(&mut self, segment: &Segment, offset: u64, revision: u64, stream: u64) {
         let before = self.revisions.insert(stream, revision);
-        let expected = before.map_or(0, |last| last + 1);
+        let expected = before.map_or(0, |last| last.saturating_add(1));
         // Behind damage some revisions are lost, and nothing more can be said of that; what was scavenged is
         // missing from the beginning of a stream only.
         let lost = !self.report.faults.is_empty() || (self.scavenged && before.is_none());
@@ -238,16 +268,18 @@ impl<'a> Check<'a> {
 
     fn frame(&mut self, segment: &Segment, offset: u64, head: &Head, frame: &[u8]) {
         let hash = self.hasher.hash_one(head.name(frame));
-        let follows =
-            |next: u64| head.position == next || (segment.rewritten.is_some() && head.position > next);
+        let follows = |next: u64| head.position == next || (segment.was_scavenged() && head.position > next);
         if self.next_position.is_some_and(|next| !follows(next)) {
             self.fault(&segment.path, offset, "the position does not follow the one before");
         }
         self.next_position = Some(head.position);
+        if let Err(fault) = self.chain.frame(head, frame) {
+            self.tampered(format!("{} at offset {offset}", segment.path.display()), &fault);
+        }
         match head.kind {
             Kind::Event | Kind::Removed => {
                 self.report.events += u64::from(head.kind == Kind::Event);
-                self.next_position = Some(head.position + 1);
+                self.next_position = Some(head.position.saturating_add(1));
                 self.revision(segment, offset, head.revision, hash);
             }
             Kind::Document => {

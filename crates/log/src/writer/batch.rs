@@ -7,14 +7,15 @@ use engine_types::{CurrentRevision, Revision, StreamName};
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::answer::Answer;
+use super::{answer::Answer, tail::Tail};
 use crate::{
-    frame::{self, BINARY, Content, Kind, LAST, TOMBSTONE},
+    chain::{LINK, Link},
+    frame::{self, BINARY, Content, Kind, LAST, TOMBSTONE, Tie},
     index::{
         DocumentEntry, Shortener,
         memory::{Entry, MemoryIndex, Run},
     },
-    segment::Segment,
+    segment::SEGMENT_HEADER,
 };
 
 /// Frames that are written and synced together.
@@ -26,6 +27,8 @@ pub(crate) struct Batch {
     synced: u64,
     salt: u32,
     first_position: u64,
+    /// The link of the last frame; none where the store has no chain.
+    pub link: Option<Link>,
     /// Whether somebody waits until the disk has it.
     pub wants_sync: bool,
     pub answers: Vec<Answer>,
@@ -84,21 +87,15 @@ impl Write {
 }
 
 impl Batch {
-    /// A batch for a segment that ends at `begin` and was synced up to `synced`.
-    /// `frames` is an empty buffer, used again and again.
-    pub(crate) fn new(
-        segment: &Segment,
-        begin: u64,
-        synced: u64,
-        first_position: u64,
-        frames: Vec<u8>,
-    ) -> Self {
+    /// A batch that goes to the end of the log. `frames` is an empty buffer, used again and again.
+    pub(crate) fn new(tail: &Tail, first_position: u64, frames: Vec<u8>) -> Self {
         Batch {
             frames,
-            begin,
-            synced,
-            salt: segment.salt,
+            begin: tail.end,
+            synced: tail.synced,
+            salt: tail.segment.salt,
             first_position,
+            link: tail.link,
             wants_sync: false,
             answers: Vec::new(),
             entries: Vec::new(),
@@ -156,8 +153,9 @@ impl Batch {
                 event_type: &event.event_type,
                 metadata: &event.metadata,
                 data: &event.data,
+                tie: self.tie(),
             };
-            content.encode(&mut self.frames, self.salt, offset);
+            self.link = content.encode(&mut self.frames, self.salt, offset);
             let id = shortener.shorten(*event.id.as_bytes());
             self.entries.push(Entry { offset, id, event_type: event.event_type.clone() });
         }
@@ -170,6 +168,17 @@ impl Batch {
             pending.metadata = events.last().map(stream_metadata::of_event);
         }
         self.runs.push(PendingRun { stream, first: first.0, tombstone, entries: from..self.entries.len() });
+    }
+
+    /// How the next frame is tied into the chain.
+    fn tie(&self) -> Tie {
+        let first = self.end() == SEGMENT_HEADER;
+        self.link.map_or(Tie::Untied, |follows| Tie::Next { follows, first })
+    }
+
+    /// The bytes that links add to so many frames.
+    pub(crate) fn links(&self, frames: usize) -> u64 {
+        if self.link.is_some() { (frames * LINK) as u64 } else { 0 }
     }
 
     /// Adds a new version of a document, or its removal.
@@ -187,8 +196,9 @@ impl Batch {
             event_type: "",
             metadata: &[],
             data: content.unwrap_or_default(),
+            tie: self.tie(),
         };
-        frame.encode(&mut self.frames, self.salt, offset);
+        self.link = frame.encode(&mut self.frames, self.salt, offset);
         let entry = DocumentEntry { version, offset, removed: content.is_none() };
         self.documents.insert(key.to_owned(), entry);
     }

@@ -41,7 +41,7 @@ impl Writer {
             return Ok(());
         }
         if !batch.frames.is_empty() {
-            self.tail.write(&batch.frames).map_err(|failure| self.not_written(failure))?;
+            self.tail.write(&batch.frames, batch.link).map_err(|failure| self.not_written(failure))?;
         }
         if batch.wants_sync && self.tail.is_dirty() {
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;

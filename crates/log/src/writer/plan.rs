@@ -38,6 +38,11 @@ impl Plan {
         self.writes.iter().map(Write::size).sum()
     }
 
+    /// How many events are to be written.
+    pub(crate) fn events(&self) -> usize {
+        self.writes.iter().map(|write| write.events.len()).sum()
+    }
+
     /// Adds events behind `current`, and answers where the stream will end.
     fn write(
         &mut self,

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc};
 
 use crate::{
+    chain::Link,
     disk::{self, Disk},
     segment::{SEGMENT_HEADER, Segment, SegmentHeader},
 };
@@ -20,6 +21,8 @@ pub(crate) struct Tail {
     pub reserved: u64,
     /// Room is reserved in steps of so many bytes.
     pub step: u64,
+    /// The link of the last frame, which the next one follows; none where the store has no chain.
+    pub link: Option<Link>,
 }
 
 /// How a write failed.
@@ -37,13 +40,14 @@ impl Tail {
         self.end > self.synced
     }
 
-    /// Writes frames at the end.
-    pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), WriteFailure> {
+    /// Writes frames at the end, the last of which has this link.
+    pub(crate) fn write(&mut self, frames: &[u8], link: Option<Link>) -> Result<(), WriteFailure> {
         let end = self.end + frames.len() as u64;
         self.reserve(end).map_err(WriteFailure::Undone)?;
         match disk::write_full(&*self.segment.file, frames, self.end) {
             Ok(()) => {
                 self.end = end;
+                self.link = link;
                 Ok(())
             }
             Err(error) => Err(match self.cut() {
@@ -90,6 +94,7 @@ impl Tail {
             first_position,
             previous_length: self.end,
             generation: 0,
+            chained: self.link.is_some(),
         };
         let segment = Segment::prepare(&*self.disk, header).map_err(WriteFailure::Undone)?;
         segment.take_name(&*self.disk).map_err(WriteFailure::Unknown)?;

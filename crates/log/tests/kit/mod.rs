@@ -2,14 +2,16 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test uses some of it, and all is for tests
 
+pub mod tamper;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use engine_log::{LogOptions, LogStore, OpenError, disk::sim::SimDisk};
+use engine_log::{Compression, Expected, LogOptions, LogStore, OpenError, disk::sim::SimDisk, verify_on};
 use engine_store::{
     AppendError, AppendRequest, ContentType, DeleteMode, DocumentKey, Durability, EventStore,
     ExpectedVersion, NewEvent, ReadAll, ReadStream, RecordedEvent, StreamAppend, StreamMetadata,
-    clock::ManualClock,
+    VerifyReport, clock::ManualClock,
 };
 use engine_types::{ExpectedRevision, StreamName};
 use uuid::Uuid;
@@ -60,8 +62,23 @@ pub fn options() -> LogOptions {
     options
 }
 
+/// The same, with segments that are compressed when they are full, and a hash chain.
+pub fn compressed_and_chained() -> LogOptions {
+    let compression = Compression { block_bytes: 4 << 10, ..Compression::default() };
+    options().compression(compression).chained()
+}
+
+pub fn open_with(disk: &SimDisk, options: &LogOptions) -> Result<LogStore, OpenError> {
+    LogStore::open_on(Arc::new(disk.clone()), options.clone())
+}
+
 pub fn open(disk: &SimDisk) -> Result<LogStore, OpenError> {
     LogStore::open_on(Arc::new(disk.clone()), options())
+}
+
+/// Checks a closed store.
+pub fn verify(disk: &SimDisk) -> Result<VerifyReport, OpenError> {
+    verify_on(disk, &Expected::default(), &|_| {})
 }
 
 pub fn stream(name: &str) -> StreamName {

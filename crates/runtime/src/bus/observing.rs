@@ -112,6 +112,7 @@ impl Bus {
         let metadata = EventMetadata {
             correlation_id: &note.correlation_id,
             command_id: note.id,
+            command: note.name,
             command_causation_id: None,
             process: note.process.as_ref().map(StreamName::as_str),
             schema_version: 1,

@@ -150,6 +150,7 @@ fn order<'a>(dispatch: &'a Dispatch<'_>, may_be_repeated: bool) -> Result<Order<
         .map_err(|fault| InvalidCommand::field("metadata", fault))?;
     Ok(Order {
         command_id: dispatch.command_id,
+        command: dispatch.command.name(),
         arrived: Instant::now(),
         may_be_repeated,
         correlation_id: &dispatch.correlation_id,

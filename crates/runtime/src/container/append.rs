@@ -121,6 +121,7 @@ impl<A: Aggregate> Container<A> {
             let metadata = EventMetadata {
                 correlation_id: order.correlation_id,
                 command_id: order.command_id,
+                command: order.command,
                 command_causation_id: order.options.causation_id.as_ref(),
                 process: order.options.process.as_ref().map(StreamName::as_str),
                 schema_version: event_type.version,

@@ -123,7 +123,7 @@ where
     }
 
     fn describe(&self) -> QueryDescription {
-        QueryDescription { name: Q::NAME, doc: Q::DOC, fields: Q::FIELDS }
+        QueryDescription { name: Q::NAME, doc: Q::DOC, fields: Q::FIELDS, closed: Q::CLOSED }
     }
 
     async fn ask(&self, bus: &Bus, body: Body, options: &QueryOptions) -> Result<Value, QueryError> {

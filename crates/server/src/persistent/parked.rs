@@ -17,7 +17,7 @@ use crate::{
 pub(super) const OWN_STREAMS: &str = "$persistentsubscription-";
 
 /// The stream of a group's parked events. Absent where its name would be too long for one.
-pub(super) fn stream(key: &Key) -> Option<StreamName> {
+pub(crate) fn stream(key: &Key) -> Option<StreamName> {
     StreamName::new(format!("{OWN_STREAMS}{key}-parked")).ok()
 }
 
@@ -64,15 +64,40 @@ pub(super) async fn read(
     let mut parked = Vec::new();
     for link in page.events {
         let revision = link.revision;
-        // Who may read it is asked when it is delivered.
-        let resolved = links::resolve(store, &Caller::Trusted, link).await;
-        let target = match resolved.map_err(|fault| ReadError::unavailable(fault.message().to_owned()))? {
-            links::Resolved::Plain(event) => Some(event),
-            links::Resolved::Link { target, .. } => target,
-        };
-        parked.push((revision, target));
+        parked.push((revision, target(store, link).await?));
     }
     Ok(parked)
+}
+
+/// The newest parked events, at most so many, the oldest of them first: the links, each with what it links to.
+pub(crate) async fn newest(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    limit: usize,
+) -> Result<Vec<(RecordedEvent, Option<RecordedEvent>)>, ReadError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let page = match store.read_stream(ReadStream::backwards(stream.clone()).limit(limit)).await {
+        Ok(page) => page,
+        Err(ReadError::StreamNotFound { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut parked = Vec::new();
+    for link in page.events.into_iter().rev() {
+        let target = target(store, link.clone()).await?;
+        parked.push((link, target));
+    }
+    Ok(parked)
+}
+
+/// What a link leads to. Who may read it is asked when it is delivered, or shown.
+async fn target(store: &dyn EventStore, link: RecordedEvent) -> Result<Option<RecordedEvent>, ReadError> {
+    let resolved = links::resolve(store, &Caller::Trusted, link).await;
+    match resolved.map_err(|fault| ReadError::unavailable(fault.message().to_owned()))? {
+        links::Resolved::Plain(event) => Ok(Some(event)),
+        links::Resolved::Link { target, .. } => Ok(target),
+    }
 }
 
 /// How many events are parked from this revision on.

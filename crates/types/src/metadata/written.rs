@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    CAUSATION_ID, COMMAND_CAUSATION_ID, CORRELATION_ID, CausationId, CommandId, CorrelationId, PROCESS,
-    SCHEMA_VERSION,
+    CAUSATION_ID, COMMAND, COMMAND_CAUSATION_ID, CORRELATION_ID, CausationId, CommandId, CorrelationId,
+    PROCESS, SCHEMA_VERSION,
 };
 
 /// What the engine writes beside an event that answers a command.
@@ -16,6 +16,8 @@ pub struct EventMetadata<'a> {
     pub correlation_id: &'a CorrelationId,
     /// The command that the event answers: its causation id.
     pub command_id: CommandId,
+    /// The name of the command.
+    pub command: &'a str,
     /// The cause of the command, where it has one.
     pub command_causation_id: Option<&'a CausationId>,
     /// The process-manager instance that sent the command, where one did: the name of its stream.
@@ -29,14 +31,17 @@ pub struct EventMetadata<'a> {
 impl EventMetadata<'_> {
     /// The bytes that [`Metadata`](super::Metadata) with the same content has as JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        const TWO_IDS: usize = r#"{"":"","":""}"#.len() + CORRELATION_ID.len() + CAUSATION_ID.len() + 36;
-        // Filled to the last byte in the common form: two ids, and text that needs no escapes.
-        let mut json = Vec::with_capacity(TWO_IDS + self.correlation_id.0.len());
+        const KEYS: usize = CORRELATION_ID.len() + CAUSATION_ID.len() + COMMAND.len();
+        const COMMON: usize = r#"{"":"","":"","":""}"#.len() + KEYS + 36;
+        // Filled to the last byte in the common form: two ids and a name, and text that needs no escapes.
+        let mut json = Vec::with_capacity(COMMON + self.correlation_id.0.len() + self.command.len());
         json.push(b'{');
         put_key(&mut json, CORRELATION_ID);
         put_text(&mut json, &self.correlation_id.0);
         put_key(&mut json, CAUSATION_ID);
         put_plain(&mut json, self.command_id.0.hyphenated().encode_lower(&mut [0; 36]));
+        put_key(&mut json, COMMAND);
+        put_text(&mut json, self.command);
         if let Some(id) = self.command_causation_id {
             put_key(&mut json, COMMAND_CAUSATION_ID);
             put_text(&mut json, &id.0);
@@ -118,6 +123,7 @@ mod tests {
         fn it_is_the_json_of_metadata(
             correlation_id in any::<String>(),
             command_id: u128,
+            command in any::<String>(),
             command_causation_id in prop::option::of(any::<String>()),
             process in prop::option::of(any::<String>()),
             schema_version in 1..4_u32,
@@ -128,6 +134,7 @@ mod tests {
             let metadata = Metadata {
                 correlation_id: Some(correlation_id.into()),
                 causation_id: Some(command_id.0.into()),
+                command: Some(command.clone()),
                 command_causation_id: command_causation_id.map(CausationId::from),
                 process,
                 schema_version: (schema_version > 1).then_some(schema_version),
@@ -136,6 +143,7 @@ mod tests {
             let written = EventMetadata {
                 correlation_id: metadata.correlation_id.as_ref().unwrap(),
                 command_id,
+                command: &command,
                 command_causation_id: metadata.command_causation_id.as_ref(),
                 process: metadata.process.as_deref(),
                 schema_version,
@@ -152,6 +160,7 @@ mod tests {
         let metadata = EventMetadata {
             correlation_id: &CorrelationId::from(command_id.0),
             command_id,
+            command: "DepositMoney",
             command_causation_id: None,
             process: None,
             schema_version: 1,

@@ -6,9 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use engine_runtime::Body;
+use engine_runtime::{Body, JsonReceipt, JsonSendError, SendError};
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -16,7 +17,11 @@ use super::{
     headers::send_options,
     wire::{DecidedEvent, Receipt},
 };
-use crate::{Web, access::Operator};
+use crate::{
+    Web,
+    access::{Caller, Operator},
+    audit,
+};
 
 /// The entry of an event's metadata that names who sent its command.
 pub(crate) const USER: &str = "user";
@@ -79,14 +84,16 @@ pub(super) async fn send(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let mut options = send_options(&headers)?;
-    options.metadata.insert(USER.to_owned(), caller.name.into());
-    let body = Body::Json(read_object(&body)?);
+    options.metadata.insert(USER.to_owned(), caller.name.clone().into());
+    let fields = Body::Json(read_object(&body)?);
     if dry_run {
-        let events = web.bus().dry_run_by_name(&name, body, options).await?;
+        let events = web.bus().dry_run_by_name(&name, fields, options).await?;
         let events = events.into_iter().map(Into::into).collect();
         return Ok(Json(DryRun { dry_run, events }).into_response());
     }
-    let receipt: Receipt = web.bus().send_by_name(&name, body, options).await?.into();
+    let sent = web.bus().send_by_name(&name, fields, options).await;
+    record(&web, &caller, &name, &body, &sent).await;
+    let receipt: Receipt = sent?.into();
     let tag = receipt.revision.and_then(|revision| HeaderValue::try_from(format!("\"{revision}\"")).ok());
     let mut response = Json(receipt).into_response();
     if let Some(tag) = tag {
@@ -95,10 +102,36 @@ pub(super) async fn send(
     Ok(response)
 }
 
+/// Records who sent a command, and what came of it, where no event that it led to names the sender.
+async fn record(
+    web: &Web,
+    caller: &Caller,
+    name: &str,
+    body: &[u8],
+    sent: &Result<JsonReceipt, JsonSendError>,
+) {
+    let outcome = match sent {
+        Ok(receipt) if !receipt.duplicate && !receipt.events.is_empty() => return,
+        Ok(_) => "accepted",
+        // Not a command of this application, so that nobody was asked.
+        Err(SendError::UnknownCommand { .. } | SendError::Invalid(_)) => return,
+        Err(error) => error.kind(),
+    };
+    let details = json!({ "fields": read_object(body).unwrap_or_default(), "via": "api" });
+    audit::record(web.store(), caller, "send", name, details, outcome).await;
+}
+
+/// Reads the fields of an order, naming the fault of those that are not what they should be. Nothing is the same as no
+/// fields.
+pub(super) fn read_fields<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
+}
+
 /// Reads a body that must be JSON. Nothing is the same as an object without fields.
-pub(super) fn read_object(body: &[u8]) -> Result<serde_json::Value, Problem> {
+pub(super) fn read_object(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
-        return Ok(serde_json::json!({}));
+        return Ok(json!({}));
     }
     serde_json::from_slice(body).map_err(|fault| {
         Problem::bad_request(format!("the body is no JSON: {fault}; send an object of the fields"))

@@ -9,12 +9,14 @@ use axum::{
 use bytes::Bytes;
 use engine_types::Position;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::IntoParams;
 
-use super::{CommandProblems, Problem, ReadProblems};
+use super::{CommandProblems, Problem, ReadProblems, commands::read_fields};
 use crate::{
     Web,
     access::{Caller, Operator},
+    audit,
 };
 use wire::{Done, Handler, HandlerList, ParkedList, Preview, Reset, SequenceOrder};
 
@@ -49,11 +51,12 @@ pub(super) async fn report(
     responses((status = 200, description = "It rests.", body = Done), CommandProblems),
 )]
 pub(super) async fn pause(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
 ) -> Result<Json<Done>, Problem> {
-    web.bus().handlers().pause(&name).await?;
+    let order = web.bus().handlers().pause(&name);
+    audit::order(web.store(), &caller, "pause", &name, json!({}), order).await?;
     Ok(Json(Done { handler: name, events: None }))
 }
 
@@ -64,11 +67,12 @@ pub(super) async fn pause(
     responses((status = 200, description = "It goes on.", body = Done), CommandProblems),
 )]
 pub(super) async fn resume(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
 ) -> Result<Json<Done>, Problem> {
-    web.bus().handlers().resume(&name).await?;
+    let order = web.bus().handlers().resume(&name);
+    audit::order(web.store(), &caller, "resume", &name, json!({}), order).await?;
     Ok(Json(Done { handler: name, events: None }))
 }
 
@@ -101,13 +105,14 @@ pub(super) async fn preview_reset(
     responses((status = 200, description = "It handles events again.", body = Done), CommandProblems),
 )]
 pub(super) async fn reset(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<Json<Done>, Problem> {
-    let Reset { after } = read(&body)?;
-    web.bus().handlers().reset(&name, after.map(Position)).await?;
+    let Reset { after } = read_fields(&body)?;
+    let order = web.bus().handlers().reset(&name, after.map(Position));
+    audit::order(web.store(), &caller, "reset", &name, json!({ "after": after }), order).await?;
     Ok(Json(Done { handler: name, events: None }))
 }
 
@@ -134,13 +139,14 @@ pub(super) async fn parked(
     responses((status = 200, description = "How many events were handled.", body = Done), CommandProblems),
 )]
 pub(super) async fn retry(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<Json<Done>, Problem> {
-    let SequenceOrder { key, first } = read(&body)?;
-    let events = web.bus().handlers().retry(&name, &key, wire::scope(first)).await?;
+    let sequence: SequenceOrder = read_fields(&body)?;
+    let order = web.bus().handlers().retry(&name, &sequence.key, sequence.scope());
+    let events = audit::order(web.store(), &caller, "retry", &name, sequence.details(), order).await?;
     Ok(Json(Done { handler: name, events: Some(events) }))
 }
 
@@ -152,18 +158,13 @@ pub(super) async fn retry(
     responses((status = 200, description = "How many events were left.", body = Done), CommandProblems),
 )]
 pub(super) async fn discard(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<Json<Done>, Problem> {
-    let SequenceOrder { key, first } = read(&body)?;
-    let events = web.bus().handlers().discard(&name, &key, wire::scope(first)).await?;
+    let sequence: SequenceOrder = read_fields(&body)?;
+    let order = web.bus().handlers().discard(&name, &sequence.key, sequence.scope());
+    let events = audit::order(web.store(), &caller, "discard", &name, sequence.details(), order).await?;
     Ok(Json(Done { handler: name, events: Some(events) }))
-}
-
-/// Reads a body, naming the fault of one that is not what it should be.
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
 }

@@ -1,7 +1,14 @@
-//! The description of the API, made from the code of its operations.
+//! The description of the API, made from the code of its operations and from what the application takes.
 
-use axum::response::{IntoResponse, Response};
+mod application;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use engine_runtime::map::Map;
 use http::header;
+use serde_json::Value;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -10,7 +17,8 @@ use utoipa::{
     },
 };
 
-use super::{Problem, routes};
+use super::routes;
+use crate::Web;
 
 /// What the operations have in common.
 #[derive(OpenApi)]
@@ -20,7 +28,7 @@ use super::{Problem, routes};
         description = "Commands in, events and answers out. Everything that is no success is `application/problem+json`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem)),
+    components(schemas(super::Problem)),
     modifiers(&Schemes),
     security(("password" = []), ("token" = [])),
     tags(
@@ -50,9 +58,11 @@ pub(super) fn base() -> openapi::OpenApi {
     Base::openapi()
 }
 
-/// The whole description.
-pub(crate) fn described() -> openapi::OpenApi {
-    routes().split_for_parts().1
+/// The whole description, for an application.
+pub(crate) fn described(map: &Map) -> Value {
+    let mut document = serde_json::to_value(routes().split_for_parts().1).unwrap_or_default();
+    application::describe(&mut document, map);
+    document
 }
 
 /// This description.
@@ -60,12 +70,6 @@ pub(crate) fn described() -> openapi::OpenApi {
     get, path = "/api/openapi.json", tag = "map", security(()),
     responses((status = 200, description = "An OpenAPI document.", body = Object)),
 )]
-pub(super) async fn document() -> Response {
-    match described().to_json() {
-        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
-        Err(fault) => {
-            let detail = format!("the description cannot be written: {fault}");
-            Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
-        }
-    }
+pub(super) async fn document(State(web): State<Web>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], described(web.map()).to_string()).into_response()
 }

@@ -7,14 +7,14 @@ use axum::{
 use bytes::Bytes;
 use engine_runtime::processes::Summary;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{CommandProblems, Problem, ReadProblems};
+use super::{CommandProblems, Problem, ReadProblems, commands::read_fields};
 use crate::{
     Web,
     access::{Caller, Operator},
-    timers,
+    audit, timers,
 };
 
 /// The process managers that there are.
@@ -141,11 +141,13 @@ pub(super) async fn show(
     responses((status = 200, description = "It goes on.", body = InstanceDone), CommandProblems),
 )]
 pub(super) async fn retry(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path((process, id)): Path<(String, String)>,
 ) -> Result<Json<InstanceDone>, Problem> {
-    let events = web.bus().processes().retry(&process, &id).await?;
+    let subject = format!("{process}-{id}");
+    let order = web.bus().processes().retry(&process, &id);
+    let events = audit::order(web.store(), &caller, "retry", &subject, json!({}), order).await?;
     Ok(Json(InstanceDone { process, id, events: Some(events) }))
 }
 
@@ -166,14 +168,15 @@ pub(super) struct Reason {
     responses((status = 200, description = "It has ended.", body = InstanceDone), CommandProblems),
 )]
 pub(super) async fn stop(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path((process, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Json<InstanceDone>, Problem> {
-    let Reason { reason } =
-        serde_json::from_slice(&body).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))?;
-    web.bus().processes().stop(&process, &id, &reason).await?;
+    let Reason { reason } = read_fields(&body)?;
+    let subject = format!("{process}-{id}");
+    let order = web.bus().processes().stop(&process, &id, &reason);
+    audit::order(web.store(), &caller, "stop", &subject, json!({ "reason": reason }), order).await?;
     Ok(Json(InstanceDone { process, id, events: None }))
 }
 

@@ -6,12 +6,14 @@ use axum::{
 };
 use engine_runtime::read_models::{ProjectionReport, RebuildProgress, RebuildState};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{CommandProblems, Problem, ReadProblems};
 use crate::{
     Web,
     access::{Caller, Operator},
+    audit,
 };
 
 /// How a read model is doing.
@@ -126,11 +128,12 @@ pub(super) async fn report(
     responses((status = 200, description = "The rebuild has begun.", body = Rebuild), CommandProblems),
 )]
 pub(super) async fn rebuild(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
 ) -> Result<Json<Rebuild>, Problem> {
-    let rebuild = web.bus().projections().rebuild(&name).await?;
+    let order = web.bus().projections().rebuild(&name);
+    let rebuild = audit::order(web.store(), &caller, "rebuild", &name, json!({}), order).await?;
     Ok(Json(rebuild.progress().into()))
 }
 
@@ -141,12 +144,13 @@ pub(super) async fn rebuild(
     responses((status = 200, description = "It is broken off.", body = Rebuild), CommandProblems),
 )]
 pub(super) async fn cancel(
-    Operator(_): Operator,
+    Operator(caller): Operator,
     State(web): State<Web>,
     Path(name): Path<String>,
 ) -> Result<Json<Rebuild>, Problem> {
     let rebuild = web.bus().projections().rebuilding(&name)?;
     let rebuild = rebuild.ok_or_else(|| Problem::not_found(format!("`{name}` is not being built anew")))?;
     rebuild.cancel();
+    audit::record(web.store(), &caller, "cancel", &name, json!({}), "done").await;
     Ok(Json(rebuild.progress().into()))
 }

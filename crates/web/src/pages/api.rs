@@ -10,7 +10,7 @@ use crate::{Web, api::openapi};
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>) -> Page {
-    let document = serde_json::to_value(openapi::described()).unwrap_or_default();
+    let document = openapi::described(web.map());
     let body = html! {
         (layout::head(&html! { "HTTP API" }, document["info"]["description"].as_str().unwrap_or_default(),
             &html! { a.button href="/api/openapi.json" { "OpenAPI document" } }))

@@ -36,7 +36,7 @@ pub(super) async fn page(
     let tree = trace::tree(&trace.events);
     let title = html! { "Correlation " span.mono { (id) } };
     let body = html! {
-        (layout::head(&title, "What one first command led to: commands, their events, and what those caused.", &html! {}))
+        (layout::head(&title, "What one first command led to: commands, their events, the processes that heard them, and what those sent.", &html! {}))
         @if !trace.is_complete {
             div.notice.warn role="status" {
                 "Only " (words::count(trace.looked_at as u64, "event")) " were looked at"
@@ -50,9 +50,9 @@ pub(super) async fn page(
             section.card {
                 header {
                     h2 { "Graph" }
-                    div.legend { span.command { "command" } span.event { "event" } }
+                    div.legend { span.command { "command" } span.event { "event" } span.process { "process" } }
                 }
-                div.scroll { div.body { (graph::draw(&tree, &trace, near)) } }
+                div.scroll { div.body { (graph::draw(&tree, &trace, web.map(), near)) } }
             }
             section.card {
                 header { h2 { "Timeline" } span.muted.small { (words::count(trace.events.len() as u64, "event")) } }
@@ -73,24 +73,24 @@ fn timeline(tree: &[Node], trace: &Trace) -> Markup {
     let whole = trace.events.iter().map(|traced| offset(trace, &traced.event)).max().unwrap_or(0);
     let mut rows = Vec::new();
     for node in tree {
-        flatten(node, None, None, &mut rows);
+        flatten(node, &Cause::default(), &mut rows);
     }
     rows.sort_by_key(|row| row.place);
     html! {
         div.scroll { table {
             thead { tr {
-                th.num.fit { "After the first" } th.fit { "Event" } th { "Stream" } th.fit { "Caused by" } th.num.fit { "Latency" } th.optional { "When" }
+                th.num.fit { "After the first" } th.fit { "What" } th { "Stream" } th.fit { "Caused by" } th.num.fit { "Latency" } th.optional { "When" }
             } }
             tbody data-rows="" { @for row in rows {
                 @let event = &trace.events[row.place].event;
                 tr {
                     td.num.fit.mono { (words::micros(offset(trace, event))) }
-                    td.fit { a.type.row-link href={ "/events/" (event.position) } { (event.event_type) } }
+                    td.fit {
+                        a.type.row-link href={ "/events/" (event.position) } { (event.event_type) }
+                        @if row.is_step { div.small.muted { (graph::cut(&graph::occasion(event), 40)) } }
+                    }
                     td { (stream_link(event.stream.as_str())) span.muted.small { " @" (event.revision) } }
-                    td.fit { @match row.cause {
-                        Some(cause) => { a href={ "/events/" (trace.events[cause].event.position) } { (trace.events[cause].event.event_type) } },
-                        None => { span.muted { "command " code { (graph::short(&row.command)) } } },
-                    } }
+                    td.fit { (row.cause.shown(trace)) }
                     td.num.fit.mono { @if let Some(latency) = row.latency { (words::micros(latency)) } @else { "–" } }
                     td.optional { (lane(offset(trace, event), whole)) }
                 }
@@ -100,27 +100,46 @@ fn timeline(tree: &[Node], trace: &Trace) -> Markup {
 }
 
 /// A line of the timeline.
-struct Row {
+struct Row<'a> {
     place: usize,
-    command: String,
-    cause: Option<usize>,
+    is_step: bool,
+    cause: Cause<'a>,
     latency: Option<u64>,
 }
 
-fn flatten(node: &Node, command: Option<(&str, Option<u64>)>, cause: Option<usize>, rows: &mut Vec<Row>) {
-    match &node.what {
-        What::Command(id) => {
-            for event in &node.caused {
-                flatten(event, Some((id, node.after_us)), cause, rows);
+/// What led to something: a command, and what was stored before that.
+#[derive(Clone, Default)]
+struct Cause<'a> {
+    command: Option<(&'a str, Option<&'a str>)>,
+    stored: Option<usize>,
+}
+
+impl Cause<'_> {
+    fn shown(&self, trace: &Trace) -> Markup {
+        html! {
+            @if let Some((id, name)) = self.command {
+                @if let Some(name) = name { strong title=(id) { (name) } }
+                @else { span.muted { "command " code { (graph::short(id)) } } }
+            }
+            @if let Some(stored) = self.stored {
+                @let event = &trace.events[stored].event;
+                div.small { "after " a href={ "/events/" (event.position) } { (event.event_type) } }
             }
         }
-        What::Event(place) => {
-            let (id, latency) = command.unwrap_or_default();
-            rows.push(Row { place: *place, command: id.to_owned(), cause, latency });
-            for command in &node.caused {
-                flatten(command, None, Some(*place), rows);
-            }
+    }
+}
+
+fn flatten<'a>(node: &'a Node, cause: &Cause<'a>, rows: &mut Vec<Row<'a>>) {
+    let cause = match &node.what {
+        What::Command { id, name } => Cause { command: Some((id, name.as_deref())), ..cause.clone() },
+        What::Event(place) | What::Step(place) => {
+            let is_step = matches!(node.what, What::Step(_));
+            rows.push(Row { place: *place, is_step, cause: cause.clone(), latency: node.after_us });
+            Cause { command: None, stored: Some(*place) }
         }
+    };
+    for below in &node.caused {
+        flatten(below, &cause, rows);
     }
 }
 

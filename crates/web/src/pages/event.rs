@@ -148,7 +148,7 @@ fn causes(event: &RecordedEvent, metadata: &Metadata, trace: &Trace) -> Markup {
     });
     html! {
         dl.facts {
-            dt { "Command" } dd.mono { @if let Some(command) = command { (command) } @else { "not told" } }
+            dt { "Command" } dd { @if let Some(name) = &metadata.command { strong { (name) } " " } @if let Some(command) = command { span.mono { (command) } } @else { span.muted { "not told" } } }
             dt { "Caused by" } dd {
                 @if let Some(traced) = causing { (event_link(&traced.event)) }
                 @else if let Some(cause) = cause { span.mono { (cause) } }

@@ -229,17 +229,18 @@ pub(super) async fn rebuild(
     let projections = web.bus().projections();
     let done = match order.as_str() {
         "rebuild" => {
-            projections.rebuild(&name).await?;
+            let order = projections.rebuild(&name);
+            audit::order(web.store(), &posted.caller, "rebuild", &name, json!({}), order).await?;
             format!("{name} is being built anew. What it shows now is shown until then.")
         }
         "cancel" => {
             if let Some(rebuild) = projections.rebuilding(&name)? {
                 rebuild.cancel();
             }
+            audit::record(web.store(), &posted.caller, "cancel", &name, json!({}), "done").await;
             format!("The rebuild of {name} is broken off.")
         }
         _ => return Err(Problem::not_found(format!("There is no order `{order}`.")).into()),
     };
-    audit::record(web.store(), &posted.caller, &order, &name, json!({}), "done").await;
     Ok(Redirect::to(&format!("/handlers?done={}", encoded(&done))))
 }

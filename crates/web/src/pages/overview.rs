@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::{
     Nav, Page, Seen, layout,
-    parts::{empty, events, words},
+    parts::{empty, encoded, events, words},
 };
 use crate::{Web, live::Sample};
 
@@ -19,12 +19,13 @@ pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>) -> Page {
     let head = web.store().head().await?;
     let newest = web.store().read_all(ReadAll::backwards().limit(10)).await?;
     let sees = caller.sees_payloads(&web);
+    let stuck = stuck(&web, &handlers);
     let body = html! {
         (layout::head(&html! { "Overview" }, "", &html! {}))
         div id="now" data-live="" hx-get="/" hx-select="#now" hx-target="#now" hx-swap="outerMorph" hx-trigger="live" {
             div.grid {
-                (warnings(&handlers))
-                (tiles(&web, web.samples().newest(), head.map(|head| head.0), &handlers))
+                (warnings(&handlers, &stuck))
+                (tiles(&web, web.samples().newest(), head.map(|head| head.0), &handlers, &stuck))
             }
         }
         section.card aria-label="Events per second" {
@@ -47,11 +48,24 @@ pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>) -> Page {
     Ok(layout::page(&web, &caller, Nav::Overview, "Overview", &body))
 }
 
+/// The process managers of which instances wait until somebody has looked, and how many do.
+fn stuck<'a>(web: &Web, handlers: &'a [HandlerReport]) -> Vec<(&'a str, usize)> {
+    let is_process = |name: &str| web.map().processes.iter().any(|process| process.name == name);
+    let parked = handlers.iter().filter(|handler| handler.parked_keys > 0 && is_process(&handler.name));
+    parked.map(|handler| (handler.name.as_str(), handler.parked_keys)).collect()
+}
+
+/// The page of the instances that are stuck.
+fn stuck_link(process: &str) -> String {
+    format!("/processes/{}?state=parked", encoded(process))
+}
+
 /// What somebody should do something about, in plain words.
-fn warnings(handlers: &[HandlerReport]) -> Markup {
+fn warnings(handlers: &[HandlerReport], stuck: &[(&str, usize)]) -> Markup {
     let stale: Vec<_> =
         handlers.iter().filter(|handler| handler.lag_events > 0 && handler.lag_ms > STALE_MS).collect();
-    let parked: Vec<_> = handlers.iter().filter(|handler| handler.parked_keys > 0).collect();
+    let is_process = |handler: &&HandlerReport| stuck.iter().any(|(name, _)| *name == handler.name);
+    let parked = handlers.iter().filter(|handler| handler.parked_keys > 0 && !is_process(handler));
     html! {
         @for handler in handlers.iter().filter(|handler| is_broken(&handler.state)) {
             div.notice.bad role="status" {
@@ -66,6 +80,12 @@ fn warnings(handlers: &[HandlerReport]) -> Markup {
                     a href="/handlers" { (handler.name) } " is " (words::span(handler.lag_ms)) " behind"
                 }
                 "."
+            }
+        }
+        @for (process, instances) in stuck {
+            div.notice.warn role="status" {
+                strong { a href=(stuck_link(process)) { (words::count(*instances as u64, "instance")) " of " (process) } @if *instances == 1 { " is stuck. " } @else { " are stuck. " } }
+                "Look at the error, mend the cause, then retry or stop."
             }
         }
         @for handler in parked {
@@ -84,17 +104,25 @@ pub(super) fn is_broken(state: &HandlerState) -> bool {
     )
 }
 
-fn tiles(web: &Web, sample: Sample, head: Option<u64>, handlers: &[HandlerReport]) -> Markup {
+fn tiles(
+    web: &Web,
+    sample: Sample,
+    head: Option<u64>,
+    handlers: &[HandlerReport],
+    stuck: &[(&str, usize)],
+) -> Markup {
     let behind = handlers.iter().max_by_key(|handler| (handler.lag_ms, handler.lag_events));
     let behind = behind.filter(|handler| handler.lag_events > 0);
-    let parked: usize = handlers.iter().map(|handler| handler.parked_keys).sum();
+    let all_parked: usize = handlers.iter().map(|handler| handler.parked_keys).sum();
+    let parked = all_parked - stuck.iter().map(|(_, instances)| instances).sum::<usize>();
     let disk = web.disk();
     html! {
         div.tiles {
             (tile("Appended", &html! { (words::number(sample.appends)) small { " /s" } }, "events", ""))
             (tile("Read", &html! { (words::number(sample.reads)) small { " /s" } }, "events", ""))
-            (tile("Append, median", &duration(sample.p50_us), "half are quicker", ""))
-            (tile("Append, p99", &duration(sample.p99_us), "99 of 100 are quicker", ""))
+            (tile("Append, median · p99", &html! { (duration(sample.p50_us)) small { " · " (duration(sample.p99_us)) } },
+               "half, and 99 of 100, are quicker", ""))
+            (stuck_tile(stuck))
             (tile("Head", &html! { @if let Some(head) = head { (words::number(head)) } @else { "none" } }, "position of the newest event", ""))
             (tile("Furthest behind", &html! {
                 @if let Some(handler) = behind { (words::number(handler.lag_events)) small { " · " (words::span(handler.lag_ms)) } }
@@ -109,6 +137,16 @@ fn tiles(web: &Web, sample: Sample, head: Option<u64>, handlers: &[HandlerReport
             }
         }
     }
+}
+
+fn stuck_tile(stuck: &[(&str, usize)]) -> Markup {
+    let count: usize = stuck.iter().map(|(_, instances)| instances).sum();
+    let value = html! {
+        @if let [(process, instances)] = stuck { a href=(stuck_link(process)) { (instances) } }
+        @else if count > 0 { a href="/processes" { (count) } }
+        @else { "0" }
+    };
+    tile("Stuck processes", &value, "wait until somebody looks", if count > 0 { "warn" } else { "" })
 }
 
 fn tile(label: &str, value: &Markup, note: &str, class: &str) -> Markup {

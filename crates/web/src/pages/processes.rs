@@ -1,5 +1,6 @@
 //! Process managers: their machines, their instances, and one instance with all that it has decided.
 
+mod ages;
 mod instance;
 mod machine;
 
@@ -9,7 +10,7 @@ use axum::{
 };
 use engine_runtime::{
     map::ProcessDescription,
-    processes::{InstanceState, InstancesPage, ProcessesError},
+    processes::{InstanceState, ProcessesError},
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -28,6 +29,9 @@ const SHOWN: usize = 50;
 pub(super) struct Which {
     #[serde(default)]
     state: String,
+    /// For how long it has done nothing, as one of the words of `ages`.
+    #[serde(default)]
+    quiet: String,
     #[serde(default)]
     after: String,
     #[serde(default)]
@@ -81,15 +85,14 @@ pub(super) async fn instances(
     Query(which): Query<Which>,
 ) -> Page {
     let process = described(&web, &name)?;
-    let (state, after) = (Which::some(&which.state), Which::some(&which.after));
-    let page = web.bus().processes().list(&name, state, after, SHOWN).await?;
+    let (instances, next) = ages::page(&web, &name, &which).await?;
     let stages: Vec<_> =
         process.machine.iter().flat_map(|machine| machine.states).map(|state| state.name).collect();
     let body = html! {
         (layout::head(&html! { (name) }, "", &html! { a.button href="/processes" { "All processes" } }))
         (which.told())
         @if let Some(machine) = &process.machine {
-            section.card { header { h2 { "Its machine" } } div.scroll { div.body { (machine::draw(machine, state)) } } }
+            section.card { header { h2 { "Its machine" } } div.scroll { div.body { (machine::draw(machine, Which::some(&which.state))) } } }
         }
         form.filters action={ "/processes/" (name) } {
             div.field {
@@ -99,26 +102,37 @@ pub(super) async fn instances(
                     @for word in ["running", "ended", "parked"].into_iter().chain(stages) { option value=(word) selected[word == which.state] { (word) } }
                 }
             }
+            div.field {
+                label for="quiet" { "Quiet for" }
+                select id="quiet" name="quiet" {
+                    option value="" { "any time" }
+                    @for (word, shown, _) in ages::QUIET { option value=(word) selected[word == which.quiet] { (shown) " or more" } }
+                }
+            }
             button type="submit" { "Show" }
         }
-        section.card { (table(&name, &page, &which)) }
+        section.card { (table(&name, &instances, next.as_deref(), &which)) }
     };
     Ok(layout::page(&web, &caller, Nav::Processes, &name, &body))
 }
 
-fn table(name: &str, page: &InstancesPage, which: &Which) -> Markup {
-    let link =
-        |after: &str| format!("/processes/{name}?state={}&after={}", encoded(&which.state), encoded(after));
+fn table(name: &str, instances: &[ages::Aged], next: Option<&str>, which: &Which) -> Markup {
+    let link = |after: &str| {
+        let (state, quiet) = (encoded(&which.state), encoded(&which.quiet));
+        format!("/processes/{name}?state={state}&quiet={quiet}&after={}", encoded(after))
+    };
     html! {
-        @if page.instances.is_empty() { (empty("No instances", "One begins when an event says so.")) }
+        @if instances.is_empty() { (empty("No instances", "None is like this. One begins when an event says so.")) }
         @else { div.scroll { table {
-            thead { tr { th { "Instance" } th.fit { "State" } th { "Stage" } th.num.fit { "Entries" } th.num.fit { "Timers" } th.optional { "Error" } } }
-            tbody data-rows="" { @for instance in &page.instances {
+            thead { tr { th { "Instance" } th.fit { "State" } th { "Stage" } th.fit { "Age" } th.fit.optional { "Last entry" } th.num.fit.optional { "Entries" } th.num.fit { "Timers" } th.optional { "Error" } } }
+            tbody data-rows="" { @for ages::Aged { summary: instance, began, last } in instances {
                 tr {
                     td.mono { a.row-link href={ "/processes/" (name) "/" (encoded(&instance.id)) } { (instance.id) } }
                     td.fit { (badge(instance.state)) }
                     td { (instance.stage.unwrap_or("–")) }
-                    td.num.fit { @if let Some(revision) = instance.revision { (revision.0 + 1) } @else { "0" } }
+                    td.fit { @if let Some(began) = began { (words::age(*began)) } @else { "–" } }
+                    td.fit.optional.muted { @if let Some(last) = last { (words::ago(*last)) } @else { "–" } }
+                    td.num.fit.optional { @if let Some(revision) = instance.revision { (revision.0 + 1) } @else { "0" } }
                     td.num.fit { (instance.timers) }
                     td.optional.wrap { (instance.error.as_deref().unwrap_or_default()) }
                 }
@@ -126,7 +140,7 @@ fn table(name: &str, page: &InstancesPage, which: &Which) -> Markup {
         } } }
         footer {
             span { @if !which.after.is_empty() { a href=(link("")) { "First page" } } }
-            @if let Some(next) = &page.next { a rel="next" href=(link(next)) { "Next page" } }
+            @if let Some(next) = next { a rel="next" href=(link(next)) { "Next page" } }
         }
     }
 }

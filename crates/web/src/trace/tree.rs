@@ -1,10 +1,17 @@
-//! The causes of events as a tree: commands under the events that caused them, events under their commands.
+//! The causes of events as a tree: events under their commands, commands under the step of the process manager, or the
+//! event, that led to them, and steps under what the process manager has heard.
+//!
+//! Whatever stands in the metadata, it is a tree: only what was stored before can be a cause.
 
 use std::collections::HashMap;
 
+use engine_runtime::processes::{Decision, Occasion, Step};
+use engine_store::Timestamp;
+use engine_types::CommandId;
+
 use super::Traced;
 
-/// A command or an event, and what it caused.
+/// A command, an event, or a step of a process manager, and what it caused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) what: What,
@@ -14,124 +21,125 @@ pub(crate) struct Node {
 }
 
 /// What a node stands for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    /// A command, by its id; known only by its events.
-    Command(String),
+    /// A command. Its name is absent where neither its events nor its sender tell it.
+    Command { id: String, name: Option<String> },
     /// An event, by its place in the trace.
     Event(usize),
+    /// A step of a process manager, by the place of its entry in the trace.
+    Step(usize),
 }
 
 /// Orders events by what caused them. What was caused by something outside the trace is a root.
 pub(crate) fn tree(events: &[Traced]) -> Vec<Node> {
-    let places: HashMap<String, usize> =
-        events.iter().enumerate().map(|(place, traced)| (traced.event.id.to_string(), place)).collect();
-    // Commands in the order of their first event, each with its cause and its events.
-    let mut commands: Vec<(String, Option<usize>, Vec<usize>)> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut drafts = Drafts::default();
     for (place, traced) in events.iter().enumerate() {
-        let id = traced.metadata.causation_id.as_ref().map_or_else(|| format!("?{place}"), |id| id.0.clone());
-        let at = *known.entry(id.clone()).or_insert_with(|| {
-            let cause = traced.metadata.command_causation_id.as_ref();
-            // Only what came before can be a cause, so that what others have written is a tree too.
-            let cause = cause.and_then(|cause| places.get(&cause.0).copied()).filter(|cause| *cause < place);
-            commands.push((id, cause, Vec::new()));
-            commands.len() - 1
-        });
-        commands[at].2.push(place);
+        match Step::read(&traced.event) {
+            Some(step) => drafts.step(place, traced, step),
+            None => drafts.event(place, traced),
+        }
     }
-    let mut caused: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-    for (at, (_, cause, _)) in commands.iter().enumerate() {
-        caused.entry(*cause).or_default().push(at);
-    }
-    let roots = caused.get(&None).cloned().unwrap_or_default();
-    roots.into_iter().map(|at| command(at, None, events, &commands, &caused)).collect()
+    drafts.grow()
 }
 
-type Commands = [(String, Option<usize>, Vec<usize>)];
-
-fn command(
-    at: usize,
+/// A node whose children are not gathered yet.
+struct Draft {
+    what: What,
+    /// Stands before it.
     cause: Option<usize>,
-    events: &[Traced],
-    commands: &Commands,
-    caused: &HashMap<Option<usize>, Vec<usize>>,
-) -> Node {
-    let (id, _, its_events) = &commands[at];
-    let created = |place: usize| events[place].event.created;
-    let after = cause.zip(its_events.first());
-    let after_us = after.map(|(cause, first)| {
-        u64::try_from(created(*first).since(created(cause)).as_micros()).unwrap_or(u64::MAX)
-    });
-    let event = |place: &usize| Node {
-        what: What::Event(*place),
-        after_us: None,
-        caused: caused
-            .get(&Some(*place))
-            .into_iter()
-            .flatten()
-            .map(|at| command(*at, Some(*place), events, commands, caused))
-            .collect(),
-    };
-    Node { what: What::Command(id.clone()), after_us, caused: its_events.iter().map(event).collect() }
+    /// When it was stored; absent for commands, which are not.
+    at: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct Drafts {
+    all: Vec<Draft>,
+    /// Events by their ids.
+    events: HashMap<String, usize>,
+    /// Commands by their ids.
+    commands: HashMap<String, usize>,
+    /// Commands that wait for a timer, by their ids, and the steps that decided them.
+    timed: HashMap<CommandId, (usize, String)>,
+}
+
+impl Drafts {
+    fn add(&mut self, what: What, cause: Option<usize>, at: Option<Timestamp>) -> usize {
+        self.all.push(Draft { what, cause, at });
+        self.all.len() - 1
+    }
+
+    fn event(&mut self, place: usize, traced: &Traced) {
+        let metadata = &traced.metadata;
+        let id = metadata.causation_id.as_ref().map_or_else(|| format!("?{place}"), |id| id.0.clone());
+        let cause = metadata.command_causation_id.as_ref().and_then(|cause| self.events.get(&cause.0));
+        let command = self.command(id, metadata.command.clone(), cause.copied());
+        let event = self.add(What::Event(place), Some(command), Some(traced.event.created));
+        self.events.insert(traced.event.id.to_string(), event);
+    }
+
+    /// The node of a command, which is made where it is not there yet.
+    fn command(&mut self, id: String, name: Option<String>, cause: Option<usize>) -> usize {
+        if let Some(known) = self.commands.get(&id) {
+            return *known;
+        }
+        let command = self.add(What::Command { id: id.clone(), name }, cause, None);
+        self.commands.insert(id, command);
+        command
+    }
+
+    fn step(&mut self, place: usize, traced: &Traced, step: Step) {
+        let cause = match &step.occasion {
+            Occasion::Heard(event) => self.events.get(&event.to_string()).copied(),
+            Occasion::Refused(command, _) => self.commands.get(&command.to_string()).copied(),
+            Occasion::Due(command, _) => self.timed.get(command).map(|(step, _)| *step),
+            Occasion::Stopped(_) => None,
+        };
+        let node = self.add(What::Step(place), cause, Some(traced.event.created));
+        // Others may have listened to what a process manager has noted.
+        self.events.insert(traced.event.id.to_string(), node);
+        if let Occasion::Due(command, _) = &step.occasion {
+            let name = self.timed.remove(command).map(|(_, name)| name);
+            self.command(command.to_string(), name, Some(node));
+        }
+        for Decision { command, name, timer, .. } in step.decisions {
+            if timer.is_some() {
+                self.timed.insert(command, (node, name));
+            } else {
+                self.command(command.to_string(), Some(name), Some(node));
+            }
+        }
+    }
+
+    /// Gathers the children of each node, the last first, so that all of them are whole when their cause takes them.
+    fn grow(self) -> Vec<Node> {
+        let times: Vec<_> = (0..self.all.len()).map(|at| self.time_before(at)).collect();
+        let mut caused: Vec<Vec<Node>> = self.all.iter().map(|_| Vec::new()).collect();
+        let mut roots = Vec::new();
+        for (at, draft) in self.all.into_iter().enumerate().rev() {
+            let mut below = std::mem::take(&mut caused[at]);
+            below.reverse();
+            let after = draft.at.zip(times[at]).map(|(here, before)| here.since(before).as_micros());
+            let after_us = after.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX));
+            let node = Node { what: draft.what, after_us, caused: below };
+            draft.cause.map_or(&mut roots, |cause| &mut caused[cause]).push(node);
+        }
+        roots.reverse();
+        roots
+    }
+
+    /// When the nearest cause was stored.
+    fn time_before(&self, at: usize) -> Option<Timestamp> {
+        let mut cause = self.all[at].cause;
+        while let Some(before) = cause {
+            if self.all[before].at.is_some() {
+                return self.all[before].at;
+            }
+            cause = self.all[before].cause;
+        }
+        None
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use engine_store::{ContentType, RecordedEvent, Timestamp};
-    use engine_types::{CausationId, Metadata, Position, Revision};
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn traced(id: u128, command: &str, cause: Option<u128>, at: i64) -> Traced {
-        let event = RecordedEvent {
-            stream: "a-1".parse().expect("a name"),
-            revision: Revision(0),
-            position: Position(0),
-            id: Uuid::from_u128(id),
-            event_type: "E".into(),
-            content_type: ContentType::Json,
-            data: bytes::Bytes::new(),
-            metadata: bytes::Bytes::new(),
-            created: Timestamp::from_micros(at),
-        };
-        let cause = cause.map(|cause| CausationId(Uuid::from_u128(cause).to_string()));
-        let metadata = Metadata {
-            causation_id: Some(command.into()),
-            command_causation_id: cause,
-            ..Metadata::default()
-        };
-        Traced { event, metadata }
-    }
-
-    fn shape(nodes: &[Node]) -> String {
-        let one = |node: &Node| {
-            let name = match &node.what {
-                What::Command(id) => id.clone(),
-                What::Event(place) => place.to_string(),
-            };
-            if node.caused.is_empty() { name } else { format!("{name}({})", shape(&node.caused)) }
-        };
-        nodes.iter().map(one).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn commands_stand_under_the_event_that_caused_them_and_events_under_their_command() {
-        let events = [
-            traced(1, "c", None, 0),
-            traced(2, "c", None, 0),
-            traced(3, "d", Some(2), 70),
-            traced(4, "x", Some(99), 80),
-        ];
-        let nodes = tree(&events);
-        assert_eq!(shape(&nodes), "c(0 1(d(2))) x(3)");
-        assert_eq!(nodes[0].caused[1].caused[0].after_us, Some(70));
-    }
-
-    #[test]
-    fn events_that_claim_to_have_caused_each_other_still_are_a_tree() {
-        let events = [traced(1, "c", Some(2), 0), traced(2, "d", Some(1), 0)];
-        assert_eq!(shape(&tree(&events)), "c(0(d(1)))");
-    }
-}
+mod tests;

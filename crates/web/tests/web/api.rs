@@ -1,10 +1,12 @@
 //! The API.
 
 mod access;
+mod audit;
 mod commands;
 mod document;
 mod events;
+mod failing;
 mod handlers;
-mod post;
+pub(crate) mod post;
 mod processes;
 mod read_models;

@@ -2,6 +2,7 @@
 
 use engine_runtime::listen::{HandlerReport, ParkedSequence, ResetPreview, Scope};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// How a handler is doing.
@@ -100,11 +101,18 @@ pub(crate) struct SequenceOrder {
     pub(super) key: String,
     /// Only its first event.
     #[serde(default)]
-    pub(super) first: bool,
+    first: bool,
 }
 
-pub(super) fn scope(first: bool) -> Scope {
-    if first { Scope::First } else { Scope::All }
+impl SequenceOrder {
+    pub(super) fn scope(&self) -> Scope {
+        if self.first { Scope::First } else { Scope::All }
+    }
+
+    /// The order as it is recorded.
+    pub(super) fn details(&self) -> Value {
+        json!({ "keys": [self.key], "first": self.first })
+    }
 }
 
 /// A sequence that waits because one of its events could not be handled.

@@ -6,12 +6,15 @@ use engine_runtime::{
     processes::ProcessesError,
     read_models::{ProjectionsError, QueryError},
 };
-use engine_store::{AppendError, ReadError};
+use engine_store::{AppendError, MaintenanceError, ReadError};
 use engine_types::{command::InvalidCommand, stream::InvalidName};
 use http::StatusCode;
 
 use super::Problem;
-use crate::access::{Refused, TokensError, UsersError};
+use crate::{
+    access::{Refused, TokensError, UsersError},
+    groups::GroupsError,
+};
 
 /// The status that says best what a sender does next. What may have taken effect, or may do so later, is never a
 /// fault of the sender's.
@@ -83,6 +86,20 @@ impl From<ReadError> for Problem {
 impl From<AppendError> for Problem {
     fn from(error: AppendError) -> Self {
         JsonSendError::from(error).into()
+    }
+}
+
+impl From<MaintenanceError> for Problem {
+    fn from(error: MaintenanceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            MaintenanceError::Read(error) => error.into(),
+            MaintenanceError::Write(error) => error.into(),
+            MaintenanceError::Unsupported(_) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", detail)
+            }
+            _ => Problem::unavailable("unavailable", detail),
+        }
     }
 }
 
@@ -162,6 +179,17 @@ impl From<UsersError> for Problem {
             UsersError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, "unknown_user", detail),
             UsersError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
             UsersError::Unavailable(_) => Problem::unavailable("unavailable", detail),
+        }
+    }
+}
+
+impl From<GroupsError> for Problem {
+    fn from(error: GroupsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            GroupsError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, "unknown_group", detail),
+            GroupsError::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail),
+            GroupsError::Unavailable(_) => Problem::unavailable("unavailable", detail),
         }
     }
 }

@@ -1,12 +1,17 @@
 //! The causes of events, drawn: time goes to the right, and each node stands beside what caused it.
 
+use engine_runtime::{
+    map::Map,
+    processes::{Occasion, Step},
+};
+use engine_store::RecordedEvent;
 use maud::{Markup, html};
 
-use super::super::parts::words;
+use super::super::parts::{drawing_class, encoded, words};
 use crate::trace::{Node, Trace, What};
 
-const BOX: (u32, u32) = (196, 42);
-const STEP: (u32, u32) = (262, 54);
+const BOX: (u32, u32) = (184, 42);
+const STEP: (u32, u32) = (246, 54);
 const EDGE: u32 = 8;
 
 /// A node that has its place.
@@ -20,7 +25,7 @@ struct Placed<'a> {
 }
 
 /// Draws the trees one below the other. `here` is a position to point out.
-pub(super) fn draw(tree: &[Node], trace: &Trace, here: Option<u64>) -> Markup {
+pub(super) fn draw(tree: &[Node], trace: &Trace, map: &Map, here: Option<u64>) -> Markup {
     let mut placed = Vec::new();
     let mut rows = 0;
     for node in tree {
@@ -29,10 +34,10 @@ pub(super) fn draw(tree: &[Node], trace: &Trace, here: Option<u64>) -> Markup {
     let width = placed.iter().map(|node| node.x).max().unwrap_or(0) + BOX.0 + EDGE;
     let height = rows * STEP.1 + EDGE;
     html! {
-        svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
-            aria-label="Commands, their events, and what those caused; the timeline below says the same in words" {
+        svg class=(drawing_class(width)) width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
+            aria-label="Commands, their events, the processes that heard them, and what those sent; the timeline below says the same in words" {
             @for node in &placed { (edge(node)) }
-            @for node in &placed { (draw_node(node, trace, here)) }
+            @for node in &placed { (draw_node(node, trace, map, here)) }
         }
     }
 }
@@ -69,10 +74,26 @@ fn edge(node: &Placed<'_>) -> Markup {
     }
 }
 
-fn draw_node(node: &Placed<'_>, trace: &Trace, here: Option<u64>) -> Markup {
+fn draw_node(node: &Placed<'_>, trace: &Trace, map: &Map, here: Option<u64>) -> Markup {
     match node.what {
-        What::Command(id) => {
-            html! { g.command { (label(node, "command", &short(id), id)) } }
+        What::Command { id, name } => {
+            let shown = label(node, name.as_deref().unwrap_or("command"), &short(id), id);
+            let known = name.as_ref().filter(|name| map.commands().any(|(_, known)| known.name == **name));
+            html! {
+                @if let Some(name) = known { a href={ "/commands/" (encoded(name)) } { g.command { (shown) } } }
+                @else { g.command { (shown) } }
+            }
+        }
+        What::Step(at) => {
+            let event = &trace.events[*at].event;
+            let (process, id) =
+                (event.stream.category().unwrap_or_default(), event.stream.id().unwrap_or_default());
+            let class = if here == Some(event.position.0) { "process here" } else { "process" };
+            html! {
+                a href={ "/processes/" (encoded(process)) "/" (encoded(id)) } {
+                    g class=(class) { (label(node, &format!("{process} {id}"), &occasion(event), &occasion(event))) }
+                }
+            }
         }
         What::Event(at) => {
             let event = &trace.events[*at].event;
@@ -85,12 +106,22 @@ fn draw_node(node: &Placed<'_>, trace: &Trace, here: Option<u64>) -> Markup {
     }
 }
 
+/// What led a process manager to a step, in a few words.
+pub(super) fn occasion(event: &RecordedEvent) -> String {
+    match Step::read(event).map(|step| step.occasion) {
+        Some(Occasion::Heard(_)) | None => "heard it".to_owned(),
+        Some(Occasion::Refused(_, reason)) => format!("refused: {reason}"),
+        Some(Occasion::Due(_, timer)) => format!("timer `{timer}` is due"),
+        Some(Occasion::Stopped(reason)) => format!("stopped: {reason}"),
+    }
+}
+
 fn label(node: &Placed<'_>, above: &str, below: &str, title: &str) -> Markup {
     html! {
         title { (above) ": " (title) }
         rect.box x=(node.x) y=(node.y) width=(BOX.0) height=(BOX.1) rx="6" {}
-        text x=(node.x + 11) y=(node.y + 18) font-weight="600" { (cut(above, 26)) }
-        text.sub x=(node.x + 11) y=(node.y + 33) { (cut(below, 32)) }
+        text x=(node.x + 11) y=(node.y + 18) font-weight="600" { (cut(above, 24)) }
+        text.sub x=(node.x + 11) y=(node.y + 33) { (cut(below, 30)) }
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) async fn of(web: &Web, event: &RecordedEvent) -> Result<String, ReadE
         Err(ReadError::StreamNotFound { .. } | ReadError::StreamDeleted { .. }) => return Ok(String::new()),
         Err(error) => return Err(error),
     };
-    let command = event.parsed_metadata().causation_id;
+    let metadata = event.parsed_metadata();
+    let command = metadata.causation_id;
     let is_answer =
         |other: &&RecordedEvent| command.is_some() && other.parsed_metadata().causation_id == command;
     let then: Vec<_> = events.iter().filter(|other| is_answer(other) || other.id == event.id).collect();
@@ -38,8 +39,9 @@ pub(super) async fn of(web: &Web, event: &RecordedEvent) -> Result<String, ReadE
     let cut = if from.0 > 0 { format!("    // … and {} before\n", from.0) } else { String::new() };
     let aggregate = pascal(category);
     Ok(format!(
-        "given::<{aggregate}>([\n{cut}{}])\n.when(/* command {} */)\n.then([\n{}]);\n",
+        "given::<{aggregate}>([\n{cut}{}])\n.when({} {{ /* command {} */ }})\n.then([\n{}]);\n",
         list(&given),
+        metadata.command.as_deref().unwrap_or("Command"),
         command.map_or_else(|| "not told".to_owned(), |id| id.0),
         list(&then),
     ))

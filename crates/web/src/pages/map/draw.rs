@@ -3,7 +3,10 @@
 use engine_runtime::map::{HandlerDescription, Map};
 use maud::{Markup, html};
 
-use super::super::{correlation_cut as cut, parts::encoded};
+use super::super::{
+    correlation_cut as cut,
+    parts::{drawing_class, encoded},
+};
 
 const BOX: (u32, u32) = (168, 30);
 const GAP: (u32, u32) = (74, 12);
@@ -58,7 +61,7 @@ pub(super) fn draw(map: &Map) -> Markup {
             .iter()
             .map(|command| {
                 let at = drawing.put(0, top, "command", command.name, command.doc);
-                drawing.link(at, format!("/commands/{}", command.name));
+                drawing.link(at, format!("/commands/{}", encoded(command.name)));
                 at
             })
             .collect();
@@ -104,12 +107,12 @@ fn listeners(map: &Map, events: &[(usize, &str, &str)], drawing: &mut Drawing) {
             process.name,
             "a process manager",
         );
-        drawing.link(at, format!("/processes/{}", process.name));
+        drawing.link(at, format!("/processes/{}", encoded(process.name)));
         drawing.edges.extend(heard.into_iter().map(|(from, ..)| (*from, at)));
         let y = drawing.things[at].y;
         for name in process.sends() {
             let to = drawing.put(4, y, "command", name, "a command that it sends");
-            drawing.link(to, format!("/commands/{name}"));
+            drawing.link(to, format!("/commands/{}", encoded(name)));
             drawing.edges.push((at, to));
         }
     }
@@ -127,6 +130,7 @@ fn listeners(map: &Map, events: &[(usize, &str, &str)], drawing: &mut Drawing) {
         let y = drawing.things[at].y;
         for query in &projection.queries {
             let to = drawing.put(4, y, "query", query.name, query.doc);
+            drawing.link(to, format!("/queries/{}", encoded(query.name)));
             drawing.edges.push((at, to));
         }
     }
@@ -162,7 +166,7 @@ fn svg(drawing: &Drawing) -> Markup {
     let columns = drawing.things.iter().map(|thing| thing.column).max().unwrap_or(0) + 1;
     let (width, height) = (x(columns) - GAP.0 + 2, drawing.bottom() + 4);
     html! {
-        svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="What is registered, and what leads to what" {
+        svg class=(drawing_class(width)) width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="What is registered, and what leads to what" {
             @for (column, title) in (0..columns).zip(["Commands", "Aggregates", "Events", "Listeners", "Queries, commands"]) {
                 text.lane x=(x(column)) y="14" { (title) }
             }

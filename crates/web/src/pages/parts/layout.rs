@@ -13,11 +13,13 @@ pub(in crate::pages) enum Nav {
     Tail,
     Commands,
     Aggregates,
+    Queries,
     Map,
     Handlers,
     Parked,
     Processes,
     Timers,
+    Subscriptions,
     Store,
     Users,
     Api,
@@ -41,6 +43,7 @@ const MENU: [(&str, &[Item]); 4] = [
         &[
             (Nav::Commands, "/commands", "Commands"),
             (Nav::Aggregates, "/aggregates", "Aggregates"),
+            (Nav::Queries, "/queries", "Queries"),
             (Nav::Map, "/map", "Map"),
         ],
     ),
@@ -51,6 +54,7 @@ const MENU: [(&str, &[Item]); 4] = [
             (Nav::Parked, "/parked", "Parked events"),
             (Nav::Processes, "/processes", "Processes"),
             (Nav::Timers, "/timers", "Timers"),
+            (Nav::Subscriptions, "/subscriptions", "Subscriptions"),
         ],
     ),
     (
@@ -59,13 +63,14 @@ const MENU: [(&str, &[Item]); 4] = [
     ),
 ];
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("/", "find a stream, an event, a correlation id"),
     ("g o", "overview"),
     ("g s", "streams"),
     ("g t", "live tail"),
     ("g c", "commands"),
     ("g a", "aggregates"),
+    ("g q", "queries"),
     ("g m", "map"),
     ("g h", "handlers"),
     ("g p", "parked events"),

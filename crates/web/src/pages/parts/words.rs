@@ -60,6 +60,12 @@ pub(in crate::pages) fn ago(time: Timestamp) -> Markup {
     html! { time datetime=(time) title=(time) { (text) } }
 }
 
+/// How old something is, with the exact time of its beginning to be had by pointing at it.
+pub(in crate::pages) fn age(time: Timestamp) -> Markup {
+    let millis = u64::try_from(SystemClock.now().since(time).as_millis()).unwrap_or(u64::MAX);
+    html! { time datetime=(time) title=(time) { (span(millis)) } }
+}
+
 /// The time of day, exact, with the date to be had by pointing at it.
 pub(in crate::pages) fn clock(time: Timestamp) -> Markup {
     let text = time.to_string();

@@ -32,3 +32,16 @@ async fn what_is_not_there_is_a_problem_too() {
     let map = node.get("/api/map").await.expect(StatusCode::OK);
     assert_eq!(map["app"], "bank");
 }
+
+#[tokio::test]
+async fn each_command_and_query_of_the_application_is_described_with_the_types_of_its_fields() {
+    let node = Node::bank().await;
+    let document = node.get("/api/openapi.json").await.expect(StatusCode::OK);
+    let deposit = &document["paths"]["/api/commands/DepositMoney"]["post"];
+    let schema = &deposit["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["properties"]["amount"]["type"], "integer", "{deposit}");
+    assert_eq!(schema["required"], serde_json::json!(["id", "amount"]));
+    let parameters = &document["paths"]["/api/queries/statement"]["get"]["parameters"];
+    let names: Vec<_> = parameters.as_array().expect("a list").iter().map(|it| it["name"].clone()).collect();
+    assert!(names.contains(&"account".into()) && !names.contains(&"name".into()), "{names:?}");
+}

@@ -43,7 +43,7 @@ async fn all_events_are_read_with_a_filter() {
     let node = Node::bank().await;
     node.account("jsdf", &[1, 2]).await;
     let page = node.get("/api/all?type=MoneyDeposited&limit=1").await.expect(StatusCode::OK);
-    assert_eq!(page["events"][0]["position"], 1);
+    assert_eq!(page["events"][0]["position"], node.first + 1);
     let page = node.get("/api/all?direction=backwards&limit=1").await.expect(StatusCode::OK);
     assert_eq!(page["events"][0]["revision"], 2);
 }
@@ -79,11 +79,23 @@ async fn a_follower_that_was_cut_off_goes_on_where_it_was() {
     let node = Node::bank().await;
     node.account("jsdf", &[1, 2]).await;
     let follow = || node.request(Method::GET, "/api/events/stream?after=start");
-    assert_eq!(ids(follow(), 2).await, ["0", "1"]);
-    let (rest, ()) = tokio::join!(ids(follow().header("Last-Event-ID", "1"), 2), async {
+    let places = |from: u64| [from, from + 1].map(|place| (node.first + place).to_string());
+    assert_eq!(ids(follow(), 2).await, places(0));
+    let (rest, ()) = tokio::join!(ids(follow().header("Last-Event-ID", places(0)[1].as_str()), 2), async {
         node.send("DepositMoney", json!({ "id": "jsdf", "amount": 3 })).await;
     });
-    assert_eq!(rest, ["2", "3"]);
+    assert_eq!(rest, places(2));
+}
+
+#[tokio::test]
+async fn a_place_to_go_on_from_that_is_none_is_refused() {
+    let node = Node::bank().await;
+    let follow = |header: &'static str| {
+        node.request(Method::GET, "/api/events/stream").header("Last-Event-ID", header)
+    };
+    let problem = Answer::of(follow("yesterday")).await.expect(StatusCode::BAD_REQUEST);
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("yesterday")), "{problem}");
+    node.get("/api/events/stream?after=x").await.expect(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

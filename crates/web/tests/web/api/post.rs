@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use engine_runtime::listen::{Delivered, ErrorPolicy, EventHandler, HandlerError, HandlerOptions};
+use engine_runtime::{
+    App,
+    listen::{Delivered, ErrorPolicy, EventHandler, HandlerError, HandlerOptions},
+};
 
 use crate::kit::Node;
 
@@ -34,10 +37,15 @@ impl EventHandler for Post {
 }
 
 impl Post {
-    /// The bank with this handler, and a node of it.
-    pub(crate) async fn node(&self) -> Node {
+    /// The bank with this handler.
+    pub(crate) fn app(&self) -> App {
         let options =
             HandlerOptions { errors: Some(ErrorPolicy::park_at_once()), ..HandlerOptions::default() };
-        Node::of(bank::app().handler(self.clone(), options), engine_web::WebOptions::default()).await
+        bank::app().handler(self.clone(), options)
+    }
+
+    /// The bank with this handler, and a node of it.
+    pub(crate) async fn node(&self) -> Node {
+        Node::of(self.app(), engine_web::WebOptions::default()).await
     }
 }

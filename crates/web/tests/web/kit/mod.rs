@@ -1,29 +1,24 @@
 //! A node of the bank on a free port of this machine, and clients of it.
 
-mod users;
+mod session;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::Router;
 use engine_runtime::{App, Bus};
-use engine_store::memory::MemoryStore;
-use engine_web::{Web, WebOptions, measured, router};
+use engine_server::Options;
+use engine_store::{EventStore, memory::MemoryStore};
+use engine_web::{WebOptions, measured};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-/// A node that serves until it is dropped.
+/// A node that serves until it is dropped. Its users are `admin`, `ops`, who is an operator, and those who are added.
 pub(crate) struct Node {
     pub(crate) bus: Bus,
     pub(crate) address: SocketAddr,
+    /// The position of the first event behind those with which the node notes its users.
+    pub(crate) first: u64,
     client: Client,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _serving: engine_server::Node,
 }
 
 impl Node {
@@ -34,25 +29,32 @@ impl Node {
 
     /// Any application, in memory.
     pub(crate) async fn of(app: App, options: WebOptions) -> Self {
-        let (store, figures) = measured(Arc::new(MemoryStore::new()));
-        let bus = app.start(store).await.expect("the application starts");
-        let web = Web::new(bus.clone(), Arc::new(users::table()), Some(figures), options);
-        Node::serve(bus, router(web)).await
+        Node::over(Arc::new(MemoryStore::new()), app, options).await
     }
 
-    async fn serve(bus: Bus, router: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let task = tokio::spawn(async move {
-            let _ = axum::serve(listener, service).await;
-        });
-        Node {
-            bus,
-            address,
-            client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client"),
-            task,
-        }
+    /// Any application over any store.
+    pub(crate) async fn over(store: Arc<dyn EventStore>, app: App, options: WebOptions) -> Self {
+        let (store, figures) = measured(store);
+        let bus = app.start(store.clone()).await.expect("the application starts");
+        let options = Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            web: options,
+            figures: Some(figures),
+            ..Options::default()
+        };
+        let node = engine_server::Node::start(store, vec![bus.clone()], options).await;
+        let node = node.expect("there is a free port");
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let head = bus.store().head().await.expect("it can be read");
+        let first = head.map_or(0, |head| head.0 + 1);
+        Node { bus, address: node.address(), first, client, _serving: node }
+    }
+
+    /// Adds `rita`, who may look but not into the data, with the password `changeit`.
+    pub(crate) async fn add_reader(&self) {
+        let fields = [("login", "rita"), ("full_name", "Rita"), ("role", "reader"), ("password", "changeit")];
+        let answer = Answer::of(self.request(Method::POST, "/users").form(&fields)).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     }
 
     /// A request without a name.
@@ -73,6 +75,48 @@ impl Node {
     /// The answer to a POST of an admin.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Makes a persistent subscription to a stream, with a form of the console.
+    pub(crate) async fn group(&self, stream: &str, group: &str) {
+        let numbers = [
+            ("message_timeout_ms", "30000"),
+            ("max_retry_count", "10"),
+            ("checkpoint_after_ms", "2000"),
+            ("min_checkpoint_count", "10"),
+            ("max_checkpoint_count", "1000"),
+            ("max_subscriber_count", "0"),
+            ("live_buffer_size", "500"),
+            ("read_batch_size", "20"),
+            ("history_buffer_size", "500"),
+        ];
+        let names = [("source", stream), ("group", group), ("start", "first"), ("strategy", "RoundRobin")];
+        let form = self.request(Method::POST, "/subscriptions").form(&[&names[..], &numbers].concat());
+        let answer = Answer::of(form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    }
+
+    /// The position of the newest event.
+    pub(crate) async fn head(&self) -> u64 {
+        self.bus.store().head().await.expect("it can be read").expect("there are events").0
+    }
+
+    /// What people did, the oldest first.
+    pub(crate) async fn audit(&self) -> Vec<Value> {
+        let page = self.get("/api/streams/$audit").await.expect(StatusCode::OK);
+        page["events"].as_array().expect("events").iter().map(|event| event["data"].clone()).collect()
+    }
+
+    /// Waits until a page is as it should be.
+    pub(crate) async fn until(&self, path: &str, is_right: impl Fn(&str) -> bool) -> String {
+        let begun = std::time::Instant::now();
+        loop {
+            let page = self.get(path).await.text;
+            if is_right(&page) {
+                return page;
+            }
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{path} stays as it is: {page}");
+        }
     }
 
     /// Sends a command, which must be accepted.

@@ -1,0 +1,6 @@
+//! The console, without a browser.
+
+mod overview;
+mod security;
+mod sessions;
+mod store;

@@ -1,0 +1,5 @@
+//! Frames of the log.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| engine_log::fuzzing::frame(bytes));
