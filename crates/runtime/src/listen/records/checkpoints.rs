@@ -30,6 +30,8 @@ pub(crate) enum Unmoved {
     TakenOver(String),
     /// The store fails at the moment.
     Unavailable(String),
+    /// It is kept with a listener's own data, which others have changed: to be looked at again.
+    Outdated,
 }
 
 fn prefix(handler: &str) -> String {

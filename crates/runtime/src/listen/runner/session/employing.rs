@@ -121,6 +121,7 @@ async fn take_over<L: Listener>(
     let place = (runner.listener.name(), number, runner.options.partitions);
     checkpoints::advance(&*runner.store, place, checkpoint, value).await.map_err(|unmoved| match unmoved {
         Unmoved::TakenOver(error) | Unmoved::Unavailable(error) => error,
+        Unmoved::Outdated => "the checkpoint is kept elsewhere".to_owned(),
     })
 }
 
