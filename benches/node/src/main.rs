@@ -2,10 +2,13 @@
 //! hundred waits; batches; and reading it all back. Each is spoken to by its own official client, in the same run.
 //!
 //! ```text
-//! engine serve --store file:/tmp/load-node &
-//! umadb --listen 127.0.0.1:50051 --db-path /tmp/load.uma &
-//! cargo run --release -- [SECONDS for each figure]
+//! cargo build --release                                    # the program `engine`
+//! apt-get install protobuf-compiler                       # what the crate of its client is built with
+//! python3 -m venv v && v/bin/pip install umadb==0.7.8      # its server
+//! cargo run --release --manifest-path benches/node/Cargo.toml -- target/release/engine v/bin/umadb [SECONDS]
 //! ```
+
+mod servers;
 
 use std::{
     sync::{
@@ -15,22 +18,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures_util::StreamExt;
 use kurrentdb::{
     AppendToStreamOptions, BatchAppendOptions, Client, EventData, ReadAllOptions, StreamState,
     SubscriptionFilter,
 };
 use tokio::task::JoinSet;
-use umadb_client::{AsyncUmaDbClient, UmaDbClient};
+use umadb_client::AsyncUmaDbClient;
 use umadb_dcb::{DcbEvent, DcbEventStoreAsync};
 use uuid::Uuid;
 
+use crate::servers::Servers;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const NODE: &str = "kurrentdb://127.0.0.1:2113?tls=false";
-const UMADB: &str = "http://127.0.0.1:50051";
 
 /// The data of each event: 128 bytes.
 const DATA: &[u8] = &[b'x'; 128];
@@ -156,10 +158,14 @@ async fn read_umadb(client: &AsyncUmaDbClient) -> Result<()> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let seconds = std::env::args().nth(1).map_or(Ok(5), |seconds| seconds.parse())?;
-    let length = Duration::from_secs(seconds);
-    let node = Node(Client::new(NODE.parse()?)?);
-    let umadb = UmaDb(Arc::new(UmaDbClient::new(UMADB.to_owned()).connect_async().await?));
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [engine, umadb, rest @ ..] = arguments.as_slice() else {
+        bail!("usage: node-load ENGINE UMADB [SECONDS for each figure]");
+    };
+    let length = Duration::from_secs(rest.first().map_or(Ok(5), |seconds| seconds.parse())?);
+    let servers = Servers::start(engine, umadb).await?;
+    let node = Node(Client::new(servers.node.parse()?)?);
+    let umadb = UmaDb(Arc::new(servers::umadb_client(&servers.umadb).await?));
     node.append(0, 1).await?;
     umadb.append(0, 1).await?;
     for callers in [1, 64, 256] {

@@ -10,7 +10,7 @@ mod value;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
-use engine::{ExpectedRevision, command::nearest};
+use engine::{ExpectedRevision, Timestamp, command::nearest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(crate) use listening::{
     Handlers, HandlersCommand, Parked, Projections, ProjectionsCommand, Query, QueryConsistency, Reset,
     Sequence,
 };
-pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop, Timers};
+pub(crate) use processes::{Instance, Process, ProcessCommand, Processes, Stop, Timers, TimersCommand};
 #[cfg(feature = "serve")]
 pub(crate) use serving::Serve;
 pub(crate) use usage::{fault, rendered};
@@ -34,7 +34,8 @@ const STORE: &str = "The store, `memory:`, `file:PATH?compression=zstd&chain=bla
 
 const SEND_EXAMPLES: &str = "Examples:
   send DepositMoney id=jsdf amount=23
-  send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4";
+  send DepositMoney '{\"id\":\"jsdf\",\"amount\":23}' --expect 4
+  send DepositMoney id=jsdf amount=23 --in 15m";
 
 const SCAVENGE: &str = "Removes for good what was deleted, what stands before `$tb` or beyond `$maxCount`, and what is \
                         older than `$maxAge`.\nThe store goes on meanwhile; broken off, it is whole, and the next scavenge \
@@ -102,6 +103,7 @@ pub(crate) enum ShellCommand {
 
 /// What can be asked for at the prompt.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is matched on")]
 pub(crate) enum PromptCommand {
     #[command(flatten)]
     Shared(Command),
@@ -133,7 +135,7 @@ pub(crate) enum Command {
     Processes(Processes),
     /// Show one instance of a process manager, let it try again, or end it
     Process(Process),
-    /// List the commands that wait for their time, the next one first
+    /// List the commands that wait for their time, the next one first, or cancel one
     Timers(Timers),
     /// List the processes that share the store, and what each of them works on
     Nodes,
@@ -191,6 +193,29 @@ pub(crate) struct Send {
     /// Decide and print the events, but append nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Send it at this time, such as `2030-01-01T09:00:00+01:00`; it waits in the store until then
+    #[arg(long, value_name = "TIME", group = "due", conflicts_with_all = ["dry_run", "expect"], value_parser = value::time)]
+    pub(crate) at: Option<Timestamp>,
+    /// Send it after this time, such as `15m`; it waits in the store until then
+    #[arg(
+        long = "in",
+        value_name = "DURATION",
+        allow_negative_numbers = true,
+        group = "due",
+        conflicts_with_all = ["dry_run", "expect"],
+        value_parser = value::duration
+    )]
+    pub(crate) after: Option<Duration>,
+    /// With `--at` or `--in`: give it up where it could only be sent later than this after it was due
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, requires = "due", value_parser = value::duration)]
+    pub(crate) skip_if_late_by: Option<Duration>,
+}
+
+impl Send {
+    /// Whether the command is to wait for its time.
+    pub(crate) fn is_for_later(&self) -> bool {
+        self.at.is_some() || self.after.is_some()
+    }
 }
 
 /// When a command counts as done.

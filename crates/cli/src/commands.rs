@@ -16,6 +16,7 @@ mod read;
 mod restore;
 mod scavenge;
 mod send;
+mod send_later;
 mod show;
 mod stats;
 mod store;
@@ -30,6 +31,7 @@ pub(crate) use projections::cancel as cancel_rebuild;
 /// Carries out one command and writes its answer.
 pub(crate) async fn run(command: &Command, world: &World, output: &mut Output) -> Result<(), Trouble> {
     match command {
+        Command::Send(send) if send.is_for_later() => send_later::run(send, world, output).await,
         Command::Send(send) => send::run(send, world, output).await,
         Command::Show(show) => show::run(show, world, output).await,
         Command::Query(query) => query::run(query, world, output).await,

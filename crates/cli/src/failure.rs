@@ -151,6 +151,8 @@ impl From<TimersError> for Failure {
         match error {
             TimersError::Read(error) => error.into(),
             TimersError::Write(error) => error.into(),
+            TimersError::NotWaiting(_) => Failure::not_found(error.to_string()),
+            TimersError::Invalid(_) => Failure::new("invalid", error.to_string()),
             error => Failure::new("refused", error.to_string()),
         }
     }

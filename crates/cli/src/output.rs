@@ -16,7 +16,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use engine::{
-    JsonEvent, JsonReceipt, Position, Revision, StreamName,
+    JsonEvent, JsonReceipt, Position, Revision, StreamName, TimerId,
     listen::{HandlerReport, ParkedSequence, ResetPreview, ownership::NodeReport},
     processes::{InstanceReport, Summary},
     read_models::ProjectionReport,
@@ -70,6 +70,10 @@ pub(crate) enum Answer<'a> {
     Instance(&'a InstanceReport),
     /// Timers that wait.
     Timers(&'a [TimerReport]),
+    /// A command waits for its time.
+    TimerSet(&'a TimerReport),
+    /// A timer was cancelled.
+    TimerCancelled(TimerId),
     /// An instance was told something.
     InstanceDone(&'a InstanceDone<'a>),
     /// The processes that share the store.

@@ -187,6 +187,12 @@ async fn with_two_open_files_everything_reads_as_with_many() {
     assert_eq!(after.events.len() as u64, before.events.len() as u64 - report.events);
     let stats = store.stats(&|_| {}).await.unwrap();
     assert!(stats.segments > 5 && stats.open_files <= 2, "{stats:?}");
+    let segments = store.segments().await.unwrap();
+    assert_eq!(segments.len() as u64, stats.segments);
+    assert_eq!(segments.iter().map(|segment| segment.events).sum::<u64>(), stats.events);
+    assert_eq!(segments.iter().map(|segment| segment.bytes).sum::<u64>(), stats.segment_bytes);
+    assert!(segments.is_sorted_by_key(|segment| segment.first_position), "{segments:?}");
+    assert_eq!(segments.iter().filter(|segment| !segment.finished).count(), 1, "{segments:?}");
     store.close().await.unwrap();
     let store = LogStore::open(directory.path(), options).unwrap();
     assert_eq!(kit::seen(&store).await, after);

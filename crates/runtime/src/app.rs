@@ -8,8 +8,8 @@ use crate::{
     Middleware,
     erased::{AggregateEntry, AggregateOf, CommandEntry, CommandOf},
     listen::{
-        BatchHandler, ErrorPolicy, EventHandler, HandlerOptions, InBatches, Listener, OneByOne, Registered,
-        Registration,
+        AsStored, BatchHandler, ErrorPolicy, EventHandler, HandlerOptions, InBatches, Listener, OneByOne,
+        RawHandler, Registered, Registration,
     },
     options::RuntimeOptions,
     processes::{ProcessEntry, ProcessOf, ProcessOptions},
@@ -128,6 +128,12 @@ impl App {
     #[must_use]
     pub fn batch_handler<H: BatchHandler>(self, handler: H, options: HandlerOptions) -> Self {
         self.listener(InBatches::new(handler), options)
+    }
+
+    /// Adds a handler of raw events, of any type.
+    #[must_use]
+    pub fn raw_handler<H: RawHandler>(self, handler: H, options: HandlerOptions) -> Self {
+        self.listener(AsStored(handler), options)
     }
 
     /// Adds a read model.

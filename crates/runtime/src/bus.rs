@@ -6,7 +6,7 @@ mod sending;
 use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
 
 use engine_store::{AppendError, EventStore};
-use engine_types::{Aggregate, Command, Decide, Revision, command::nearest};
+use engine_types::{Aggregate, Command, Decide, Revision, command::nearest, process_manager::Outgoing};
 use foldhash::fast::FixedState;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
@@ -122,6 +122,15 @@ impl Bus {
     ) -> Result<(), SendError<Refusal>> {
         let entry = self.inner.app.commands.get(name).ok_or_else(|| self.unknown_command(name))?;
         entry.dispatch(self, body, options).await
+    }
+
+    /// A command that is known only by its name, as data: checked, and to be sent later by a
+    /// [`Timer`](engine_types::process_manager::Timer).
+    ///
+    /// # Errors
+    /// [`SendError::UnknownCommand`] and [`SendError::Invalid`].
+    pub fn outgoing_by_name(&self, name: &str, body: Body) -> Result<Outgoing, JsonSendError> {
+        Ok(self.entry(name)?.outgoing(body)?)
     }
 
     /// Decides a command that is known only by its name against the present state, and stores nothing.

@@ -70,6 +70,11 @@ impl<V> Cache<V> {
         Ok(kept)
     }
 
+    /// The value of this key, where there is one; that it was asked for is no use of it.
+    pub(crate) fn peek(&self, key: &str) -> Option<Arc<Kept<V>>> {
+        self.shard(key).lock().peek(key).cloned()
+    }
+
     /// Drops what was not used for this long.
     pub(crate) fn drop_idle(&self, idle_after: Duration) {
         let idle_ms = u64::try_from(idle_after.as_millis()).unwrap_or(u64::MAX);

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     Bus, Consistency, Receipt, SendError, container,
     listen::{self, NotHandled},
+    middleware::Dispatch,
 };
 
 /// How long is waited before events are looked for again where the store cannot be read, at first and at most.
@@ -18,6 +19,11 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::f
 type Place = (Position, Arc<str>);
 
 impl Bus {
+    /// When a command counts as done.
+    pub(crate) fn consistency_of<'a>(&'a self, dispatch: &'a Dispatch<'_>) -> &'a Consistency {
+        dispatch.options.consistency.as_ref().unwrap_or_else(|| self.handlers().sends_now())
+    }
+
     /// Checks, before a command is decided, that its consistency can be waited for.
     pub(crate) fn check_consistency(&self, consistency: &Consistency) -> Result<(), InvalidCommand> {
         for name in self.waited_for(consistency) {

@@ -9,9 +9,10 @@ use std::{
 use async_trait::async_trait;
 use engine_store::{BoxError, EventStore};
 use engine_types::{
-    Aggregate, Command, CommandId, Decide, Event, Revision,
+    Aggregate, Command, CommandId, Decide, Event, Revision, StreamName,
     command::{self, InvalidCommand},
     event::Decoder,
+    process_manager::Outgoing,
 };
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
@@ -53,6 +54,8 @@ pub(crate) trait CommandEntry: Send + Sync {
     async fn dry_run_at(&self, bus: &Bus, body: Body, at: Revision) -> Result<Vec<JsonEvent>, JsonSendError>;
     /// Whether the command of this id has led to events that can still be read.
     async fn took_effect(&self, bus: &Bus, body: &Value, id: CommandId) -> Result<bool, JsonSendError>;
+    /// The command as data, to be sent later.
+    fn outgoing(&self, body: Body) -> Result<Outgoing, InvalidCommand>;
     /// Sends a command whose sender does not look at the receipt.
     async fn dispatch(&self, bus: &Bus, body: &str, options: SendOptions) -> Result<(), SendError<Refusal>>;
 }
@@ -149,6 +152,14 @@ where
     async fn took_effect(&self, bus: &Bus, body: &Value, id: CommandId) -> Result<bool, JsonSendError> {
         let command = Self::read(Body::Json(body.clone()))?;
         bus.took_effect(&command, id).await.map_err(SendError::widen)
+    }
+
+    fn outgoing(&self, body: Body) -> Result<Outgoing, InvalidCommand> {
+        let command = Self::read(body)?;
+        // What cannot address an instance now cannot when it is due.
+        StreamName::of_instance(C::Aggregate::CATEGORY, &command.aggregate_id())
+            .map_err(|fault| InvalidCommand::field(C::ID_FIELD, fault))?;
+        Ok(Outgoing::of(command))
     }
 
     async fn dispatch(

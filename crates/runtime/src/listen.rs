@@ -4,6 +4,7 @@
 //! event that cannot be handled is tried again, skipped, or **parked**: put aside where it is not forgotten, with
 //! the later events of its key behind it, while all other keys go on.
 
+pub(crate) mod circles;
 mod handler;
 mod handlers;
 mod listener;
@@ -12,6 +13,7 @@ pub mod ownership;
 mod partition;
 mod policy;
 mod progress;
+mod raw;
 pub(crate) mod records;
 mod registered;
 mod retry;
@@ -24,12 +26,15 @@ pub use handler::{BatchError, BatchHandler, Delivered, EventHandler, HandlerErro
 pub use handlers::{HandlerReport, Handlers, HandlersError, NotHandled, ResetPreview};
 pub use options::{HandlerOptions, StartFrom};
 pub use policy::{Action, ErrorPolicy, Failure, Finally};
+pub use raw::RawHandler;
 pub use records::ParkedSequence;
 pub use retry::Scope;
 pub use status::HandlerState;
 
+pub(crate) use circles::Waits;
 pub(crate) use handlers::Start;
-pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, read, types_of};
+pub(crate) use listener::{Attempt, InBatches, Listener, OneByOne, Sequences, read, types_of};
+pub(crate) use raw::AsStored;
 pub(crate) use registered::{Registered, Registration, both};
 
 tokio::task_local! {

@@ -58,8 +58,9 @@ pub struct SendOptions {
     /// Where the sender believes the instance to be. A command that was overtaken is decided again only as
     /// long as this still holds.
     pub expected: Option<ExpectedRevision>,
-    /// When the command counts as done.
-    pub consistency: Consistency,
+    /// When the command counts as done. Default: as the handler says that sends it
+    /// ([`HandlerOptions::sends`](crate::listen::HandlerOptions::sends)); of anybody else, when its events are stored.
+    pub consistency: Option<Consistency>,
     /// How long it may take. Default: [`RuntimeOptions::command_timeout`].
     pub timeout: Option<Duration>,
     /// The process-manager instance that sends the command, as the name of its stream: the command's events carry

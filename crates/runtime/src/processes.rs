@@ -18,12 +18,14 @@ mod follow;
 mod handle;
 mod instance;
 mod listener;
+mod listing;
 mod load;
 mod manager;
 mod options;
 mod registered;
 mod report;
 mod snapshot;
+mod standing;
 mod step;
 mod timing;
 

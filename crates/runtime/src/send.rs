@@ -70,7 +70,7 @@ impl<'a, C> SendCommand<'a, C> {
 
     /// Chooses when the command counts as done.
     pub fn consistency(mut self, consistency: Consistency) -> Self {
-        self.options.consistency = consistency;
+        self.options.consistency = Some(consistency);
         self
     }
 

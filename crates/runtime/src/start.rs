@@ -17,7 +17,7 @@ use crate::{
     bus::{Inner, Observers, look_up_answers},
     erased::{AggregateEntry, AnyContainer, CommandEntry},
     listen::{
-        self, Handlers, Registered,
+        self, HandlerOptions, Handlers, Registered, Waits, circles,
         ownership::{Ownership, SoleOwner},
     },
     options::RuntimeOptions,
@@ -232,6 +232,7 @@ impl App {
                 ));
             }
         }
+        faults.extend(self.circles());
         for (name, query) in &self.queries {
             let (projection, its_type) = query.projection();
             if !self.projections.iter().any(|known| known.type_id() == its_type) {
@@ -239,6 +240,17 @@ impl App {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(StartError::Faulty { app: self.name.clone(), faults }) }
+    }
+
+    /// Handlers that would wait for themselves, and names that none has.
+    fn circles(&self) -> Vec<String> {
+        let handlers = self.handlers.iter().map(|handler| {
+            let HandlerOptions { strong, sends, .. } = handler.options();
+            Waits { name: handler.name(), is_strong: *strong, sends }
+        });
+        let processes = self.processes.iter().map(|process| process.waits());
+        let projections = self.projections.iter().map(|projection| projection.waits());
+        circles::faults(&handlers.chain(processes).chain(projections).collect::<Vec<_>>())
     }
 
     async fn check_store(&self, store: &dyn EventStore) -> Result<(), StartError> {

@@ -255,3 +255,25 @@ async fn groups_are_made_once_listed_changed_and_removed() {
     let missing = client.list_persistent_subscriptions_for_stream("account-1", &listing).await;
     assert!(matches!(missing, Err(Error::ResourceNotFound)), "{missing:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_says_why_events_are_parked_and_delivers_them_again() {
+    let kit::Connected { node, client } = node().await;
+    put(&client, "orders", 2).await;
+    create(&client, "orders", &from_start()).await;
+    let mut consumer = join(&client, "orders", 10).await;
+    let (_, event) = next(&mut consumer).await;
+    consumer.nack(&event, NakAction::Park, "there is no such address").await.unwrap();
+    handle(&mut consumer, 1).await;
+    until_parked(&client, "orders", 1).await;
+    let url = format!("http://{}/subscriptions/orders/{GROUP}", node.address());
+    let browser = reqwest::Client::new();
+    let signed = |request: reqwest::RequestBuilder| request.basic_auth("ops", Some("changeit")).send();
+    let page = signed(browser.get(&url)).await.unwrap().text().await.unwrap();
+    assert!(page.contains("there is no such address") && page.contains("1 consumer"), "{page}");
+    let replayed = signed(browser.post(&url).form(&[("do", "replay"), ("limit", "")])).await.unwrap();
+    assert!(replayed.text().await.unwrap().contains("are delivered again"));
+    assert_eq!(handle(&mut consumer, 1).await, [0]);
+    until_parked(&client, "orders", 0).await;
+    node.stop().await;
+}

@@ -1,5 +1,6 @@
 //! Metadata: what an event carries beside its data, and how it is written.
 
+mod read;
 mod written;
 
 use std::{fmt, hash::Hasher};
@@ -109,50 +110,25 @@ text_id! {
 /// What is known about an event beside its data.
 ///
 /// In JSON, one object: the user's own entries, and the engine's under keys that begin with `$`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Metadata {
     /// What the whole chain of causes is called.
-    #[serde(
-        rename = "$correlationId",
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient"
-    )]
+    #[serde(rename = "$correlationId", skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,
     /// The direct cause: for an event, the id of its command.
-    #[serde(
-        rename = "$causationId",
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient"
-    )]
+    #[serde(rename = "$causationId", skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<CausationId>,
     /// The name of the event's command.
-    #[serde(
-        rename = "$command",
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient"
-    )]
+    #[serde(rename = "$command", skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// The cause of the event's command, where it has one.
-    #[serde(
-        rename = "$commandCausationId",
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient"
-    )]
+    #[serde(rename = "$commandCausationId", skip_serializing_if = "Option::is_none")]
     pub command_causation_id: Option<CausationId>,
     /// The process-manager instance that sent the event's command, where one did: the name of its stream.
-    #[serde(
-        rename = "$process",
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient"
-    )]
+    #[serde(rename = "$process", skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// The version of the event's form; absent means 1.
-    #[serde(rename = "$schemaVersion", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "$schemaVersion", skip_serializing_if = "Option::is_none")]
     pub schema_version: Option<u32>,
     /// The user's own entries.
     #[serde(flatten)]
@@ -175,20 +151,6 @@ impl Metadata {
     pub fn command_id(&self) -> Option<CommandId> {
         self.causation_id.as_ref().and_then(|id| Uuid::try_parse(&id.0).ok()).map(CommandId)
     }
-}
-
-/// Reads an id that another system wrote: text as it is, a number as its digits, anything else as none, so
-/// that one strange id does not make the rest unreadable.
-fn lenient<'de, D, I>(deserializer: D) -> Result<Option<I>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    I: From<String>,
-{
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(I::from(text)),
-        Value::Number(number) => Some(I::from(number.to_string())),
-        _ => None,
-    })
 }
 
 /// A metadata key that only the engine may set.

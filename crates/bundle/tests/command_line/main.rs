@@ -5,9 +5,11 @@
 mod bad_input;
 mod conference;
 mod failing_store;
+mod following;
 mod json;
 mod kit;
 mod kurrentdb;
+mod later;
 mod listening;
 mod nodes;
 mod postgres;

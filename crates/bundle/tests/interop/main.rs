@@ -1,4 +1,5 @@
-//! The official clients, and applications that others have built on them, against `engine serve`.
+//! The official clients, applications that others have built on them, and what tries out interfaces by their
+//! descriptions, against `engine serve`.
 //!
 //! The clients come from their registries, by name and version, into a folder below the target folder: nothing is
 //! passed over where one cannot be had. What is missing on the machine is installed where that is allowed.
@@ -8,7 +9,7 @@
 mod machine;
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -28,9 +29,12 @@ struct Node {
     folder: TempDir,
 }
 
+const ENGINE: &str = env!("CARGO_BIN_EXE_engine");
+
 impl Node {
+    /// A node over an empty store.
     fn start() -> Self {
-        Self::start_in(TempDir::new().unwrap(), &[])
+        Self::start_in(TempDir::new().unwrap(), &["--no-app"])
     }
 
     /// A node that speaks TLS only, with a certificate that was made for it: `node.crt` in its folder.
@@ -39,12 +43,29 @@ impl Node {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(folder.path().join("node.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.path().join("node.key"), made.signing_key.serialize_pem()).unwrap();
-        Self::start_in(folder, &["--tls-cert", "node.crt", "--tls-key", "node.key"])
+        Self::start_in(folder, &["--no-app", "--tls-cert", "node.crt", "--tls-key", "node.key"])
+    }
+
+    /// A node of the bank, with accounts and a transfer.
+    fn bank() -> Self {
+        let folder = TempDir::new().unwrap();
+        let lines = "send CreateAccount id=a\nsend DepositMoney id=a amount=10\nsend CreateAccount id=b\n\
+                     send TransferMoney id=t from=a to=b amount=3\n";
+        let mut console = Command::new(ENGINE)
+            .args(["--store", "file:data"])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        console.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        assert!(console.wait().unwrap().success());
+        Self::start_in(folder, &[])
     }
 
     fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_engine"))
-            .args(["--json", "serve", "--no-app", "--listen", "127.0.0.1:0", "--store", "file:data"])
+        let mut child = Command::new(ENGINE)
+            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--store", "file:data"])
             .args(arguments)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
@@ -174,4 +195,25 @@ fn a_bank_of_the_library_emmett_works_on_the_node() {
     let packages = machine::javascript();
     let printed = run(Command::new("node").arg(script("bank.mjs")).arg(&node.address).current_dir(packages));
     assert!(printed.contains("ok bank"), "{printed}");
+}
+
+/// A deterministic run, without a seed: the same requests each time, about 1,400 of them.
+#[test]
+fn what_is_asked_by_the_description_of_the_api_has_no_answer_that_is_a_fault_or_not_described() {
+    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                          response_headers_conformance,response_schema_conformance,unsupported_method,\
+                          allow_header_conformance";
+    let python = machine::python(&["schemathesis==4.32.5"]);
+    let node = Node::bank();
+    let printed = run(Command::new(python.with_file_name("schemathesis"))
+        .arg("--config-file")
+        .arg(script("schemathesis.toml"))
+        .args(["run", &format!("http://{}/api/openapi.json", node.address), "--auth", "admin:changeit"])
+        .args(["--generation-deterministic", "--max-examples", "3", "--no-shrink", "--no-color"])
+        .args(["--phases", "examples,coverage,fuzzing", "--checks", CHECKS, "--request-timeout", "10"])
+        // It ends when the client goes away, for which this one does not: `engine-web` tests it.
+        .args(["--exclude-path", "/api/events/stream", "--warnings", "off"])
+        .env("HYPOTHESIS_STORAGE_DIRECTORY", node.folder.path())
+        .current_dir(node.folder.path()));
+    assert!(printed.contains("No issues found"), "{printed}");
 }

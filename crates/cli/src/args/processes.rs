@@ -1,6 +1,9 @@
 //! The arguments of `processes`, `process` and `timers`.
 
 use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
+use engine::TimerId;
+
+use super::value;
 
 /// The arguments of `processes`.
 #[derive(Debug, Args)]
@@ -62,10 +65,28 @@ pub(crate) struct Stop {
 
 /// The arguments of `timers`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Timers {
+    #[command(subcommand)]
+    pub(crate) command: Option<TimersCommand>,
     /// Only those of this process manager, such as `registration` [default: all]
     pub(crate) name: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
+}
+
+/// What can be done with timers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TimersCommand {
+    /// Cancel a timer that was set by `send --at` or `--in`: its command is never sent
+    Cancel(CancelTimer),
+}
+
+/// The arguments of `timers cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelTimer {
+    /// The timer, as `send` has told it and `timers` lists it
+    #[arg(value_parser = value::timer)]
+    pub(crate) id: TimerId,
 }

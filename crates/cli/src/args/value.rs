@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use engine::{
-    Body, ExpectedRevision,
+    Body, ExpectedRevision, TimerId, Timestamp,
     command::{Field, nearest},
 };
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -35,6 +35,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let fault = || format!("`{text}` is not a span of time above zero: write `5s`, `500ms` or `1m30s`");
     let span: jiff::SignedDuration = text.parse().map_err(|_| fault())?;
     Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(fault)
+}
+
+/// A point in time.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|_| {
+        format!("`{text}` is not a time with its zone: write `2030-01-01T09:00:00Z` or `2030-01-01T09:00:00+01:00`")
+    })?;
+    Ok(Timestamp::from_micros(time.as_microsecond()))
+}
+
+/// The identity of a timer.
+pub(super) fn timer(text: &str) -> Result<TimerId, String> {
+    text.parse()
 }
 
 /// A place in a stream, or among all events.
@@ -219,6 +232,16 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         for text in ["5", "0s", "-5s", "", "soon"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_say_their_zone() {
+        let nine = time("2030-01-01T09:00:00Z").unwrap();
+        assert_eq!(nine.to_string(), "2030-01-01T09:00:00.000000Z");
+        assert_eq!(time("2030-01-01T10:00:00+01:00"), Ok(nine));
+        for text in ["2030-01-01T09:00:00", "2030-01-01", "09:00", "tomorrow", "", "2030-13-01T09:00:00Z"] {
+            assert!(time(text).unwrap_err().contains("with its zone"), "{text}");
         }
     }
 

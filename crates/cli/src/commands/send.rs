@@ -69,10 +69,10 @@ fn options(send: &Send) -> SendOptions {
         correlation_id: send.correlation_id.as_deref().map(Into::into),
         metadata: send.metadata.clone().unwrap_or_default(),
         expected: send.expect,
-        consistency: match send.consistency {
+        consistency: Some(match send.consistency {
             Consistency::Eventual | Consistency::Processes => engine::Consistency::Eventual,
             Consistency::Strong => engine::Consistency::Strong,
-        },
+        }),
         timeout: send.timeout,
         ..SendOptions::default()
     }

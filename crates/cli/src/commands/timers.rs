@@ -1,10 +1,10 @@
-//! `timers`: the commands that wait for their time.
+//! `timers`: the commands that wait for their time, listed or cancelled.
 
-use engine::timers::TimerReport;
+use engine::{TimerId, timers::TimerReport};
 
 use super::processes::{SETTLE, find};
 use crate::{
-    args::Timers,
+    args::{Timers, TimersCommand},
     failure::Trouble,
     output::{Answer, Output},
     world::World,
@@ -15,6 +15,9 @@ const PAGE: usize = 1_000;
 
 /// Lists timers, page by page, those that are due first before the others.
 pub(super) async fn run(timers: &Timers, world: &World, output: &mut Output) -> Result<(), Trouble> {
+    if let Some(TimersCommand::Cancel(timer)) = &timers.command {
+        return cancel(timer.id, world, output).await;
+    }
     if let Some(name) = &timers.name {
         find(world, name)?;
     }
@@ -43,5 +46,13 @@ pub(super) async fn run(timers: &Timers, world: &World, output: &mut Output) -> 
     if is_empty {
         output.remark("no command waits for its time")?;
     }
+    Ok(output.flush()?)
+}
+
+/// Cancels a timer.
+async fn cancel(id: TimerId, world: &World, output: &mut Output) -> Result<(), Trouble> {
+    world.expect_store().await?;
+    world.bus().await?.cancel(id).await?;
+    output.answer(&Answer::TimerCancelled(id))?;
     Ok(output.flush()?)
 }

@@ -90,7 +90,11 @@ impl Completion {
             }
             ("handlers", [_]) => self.map.listeners().map(spaced).collect(),
             ("projections", [_]) => self.map.projections.iter().map(|it| spaced(it.name)).collect(),
-            ("processes" | "timers" | "map", []) | ("process", [_]) => {
+            ("timers", []) => {
+                let words = subcommand.get_subcommands().map(|it| spaced(it.get_name()));
+                words.chain(self.map.processes.iter().map(|it| spaced(it.name))).collect()
+            }
+            ("processes" | "map", []) | ("process", [_]) => {
                 self.map.processes.iter().map(|it| spaced(it.name)).collect()
             }
             ("process", [_, name]) => ids(name, word, streams),

@@ -60,6 +60,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>, style: Style) -> 
         Answer::Instances(instances) => human_processes::write_instances(out, instances),
         Answer::Instance(report) => human_processes::write_instance(out, report),
         Answer::Timers(timers) => human_processes::write_timers(out, timers),
+        Answer::TimerSet(timer) => human_processes::write_timer_set(out, timer),
+        Answer::TimerCancelled(timer) => writeln!(out, "timer {timer} is cancelled"),
         Answer::InstanceDone(done) => human_processes::write_done(out, done),
         Answer::Nodes(nodes) => human_listening::write_nodes(out, nodes),
         Answer::Migrated { from, to } if from == to => writeln!(out, "the schema is of version {to} already"),

@@ -87,17 +87,28 @@ fn write_entry(out: &mut impl Write, entry: &EntryReport) -> io::Result<()> {
     if entry.ends { writeln!(out, "    ends") } else { Ok(()) }
 }
 
+/// Writes that a command waits for its time.
+pub(super) fn write_timer_set(out: &mut impl Write, timer: &TimerReport) -> io::Result<()> {
+    let TimerReport { id, due, command, target, .. } = timer;
+    writeln!(
+        out,
+        "{NAME}{command}{NAME:#} for {STREAM}{target}{STREAM:#} is due {due} {ASIDE}(timer {id}){ASIDE:#}"
+    )
+}
+
 /// Writes timers that wait, as a table.
 pub(super) fn write_timers(out: &mut impl Write, timers: &[TimerReport]) -> io::Result<()> {
     let row = |timer: &TimerReport| {
-        let TimerReport { due, command, target, process, instance, name, error, .. } = timer;
+        let TimerReport { id, due, command, target, process, instance, name, error } = timer;
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), printable);
         let why = error.as_deref().map_or_else(String::new, |error| printable(&error.replace('\n', " ")));
-        let whose = [process, instance, name].map(text);
+        // Those of a process manager are cancelled by it alone, under their name.
+        let id = name.is_none().then(|| id.to_string());
+        let whose = [process, instance, name, &id].map(text);
         [vec![due.to_string(), command.clone(), target.clone()], whose.to_vec(), vec![why]].concat()
     };
     let rows: Vec<_> = timers.iter().map(row).collect();
-    table::write(out, &["due", "command", "for", "process", "instance", "timer", "why"], &rows)
+    table::write(out, &["due", "command", "for", "process", "instance", "timer", "id", "why"], &rows)
 }
 
 /// Writes that an instance has done what it was told.

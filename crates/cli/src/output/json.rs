@@ -131,6 +131,8 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()>
             .try_for_each(|(process, instance)| line(out, &OfProcess { process, what: instance })),
         Answer::Instance(report) => line(out, &Fine { ok: true, what: report }),
         Answer::Timers(timers) => timers.iter().try_for_each(|timer| line(out, timer)),
+        Answer::TimerSet(timer) => line(out, &Fine { ok: true, what: timer }),
+        Answer::TimerCancelled(timer) => line(out, &json!({"ok": true, "timer": timer})),
         Answer::InstanceDone(done) => line(out, &Fine { ok: true, what: done }),
         Answer::Nodes(nodes) => nodes.iter().try_for_each(|node| line(out, node)),
         Answer::Migrated { from, to } => line(out, &json!({"ok": true, "from": from, "to": to})),

@@ -56,7 +56,12 @@ impl Bus {
             process: dispatch.options.process.clone(),
             metadata: dispatch.options.metadata.clone(),
         };
-        self.write_down(&note, DISPATCHED, json!({ "stage": "dispatched", "command": note.body })).await?;
+        let dispatched = json!({ "stage": "dispatched", "command": note.body });
+        if let Err(error) = self.write_down(&note, DISPATCHED, dispatched).await {
+            // It may have been written down all the same, and will not be decided.
+            self.inner.observers.has_unanswered();
+            return Err(error);
+        }
         let result = self.execute(container, command, dispatch, may_be_repeated).await;
         let refusal = |kind: &str, code: String, message: String| {
             Some(Some(Refusal { kind: kind.to_owned(), code, message }))

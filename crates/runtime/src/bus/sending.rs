@@ -66,7 +66,7 @@ impl Bus {
     {
         let order = order(dispatch, may_be_repeated)?;
         let limit = self.limit(dispatch);
-        let consistency = &dispatch.options.consistency;
+        let consistency = self.consistency_of(dispatch);
         self.check_consistency(consistency)?;
         let receipt = {
             let answer = pin!(container.execute(command, &order));

@@ -145,14 +145,14 @@ pub struct Delivered<E> {
 }
 
 impl<E> Delivered<E> {
-    pub(crate) fn of(event: E, recorded: &RecordedEvent, failures: u32) -> Self {
+    pub(crate) fn of(event: E, recorded: &RecordedEvent, metadata: Metadata, failures: u32) -> Self {
         Delivered {
             event,
             stream: recorded.stream.clone(),
             revision: recorded.revision,
             position: recorded.position,
             id: recorded.id,
-            metadata: recorded.parsed_metadata(),
+            metadata,
             created: recorded.created,
             failures,
         }

@@ -7,7 +7,7 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use engine_store::{Clock, EventStore, ReadError, ReadStream, RecordedEvent};
-use engine_types::{Position, command::nearest};
+use engine_types::{Consistency, Position, command::nearest};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -16,7 +16,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    ErrorPolicy, ParkedSequence, Scope,
+    ErrorPolicy, ParkedSequence, Scope, handling_now,
     ownership::{Ownership, SoleOwner, Work},
     progress::Progress,
     records,
@@ -56,6 +56,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ownership: Arc<dyn Ownership>,
     running: BTreeMap<String, Running>,
+    /// Whether any of them waits for others with the commands that it sends.
+    some_wait: bool,
 }
 
 struct Running {
@@ -122,6 +124,7 @@ impl Handlers {
                 store: start.store.clone(),
                 clock: start.clock.clone(),
                 ownership: start.ownership.clone(),
+                some_wait: registered.iter().any(|it| it.options().sends != Consistency::Eventual),
                 running,
             }),
         }
@@ -136,6 +139,17 @@ impl Handlers {
     pub(crate) fn strong(&self) -> impl Iterator<Item = &str> {
         let strong = self.inner.running.iter().filter(|(_, running)| running.registered.options().strong);
         strong.map(|(name, _)| name.as_str())
+    }
+
+    /// The consistency of the commands that the handler sends on whose behalf the present task runs, where they do not
+    /// say themselves.
+    pub(crate) fn sends_now(&self) -> &Consistency {
+        if !self.inner.some_wait {
+            return &Consistency::Eventual;
+        }
+        let now = handling_now();
+        let running = now.as_deref().and_then(|name| self.inner.running.get(name));
+        running.map_or(&Consistency::Eventual, |running| &running.registered.options().sends)
     }
 
     /// Refuses a name that no handler has.

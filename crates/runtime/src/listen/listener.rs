@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -28,16 +29,16 @@ pub(crate) trait Listener: Send + Sync + 'static {
 
     /// The sequences of an event that may belong to several, or to none; absent where each belongs to the one of its
     /// [`key`](Listener::key). In each the event is handled, retried and parked for itself.
-    fn keys(&self, event: &RecordedEvent) -> Option<Vec<String>> {
+    fn sequences(&self, event: &RecordedEvent) -> Option<Sequences> {
         let _ = event;
         None
     }
 
     /// Whether an event belongs to a sequence.
     fn belongs(&self, event: &RecordedEvent, key: &str) -> bool {
-        match self.keys(event) {
+        match self.sequences(event) {
             None => self.key(event) == key,
-            Some(keys) => keys.iter().any(|other| other == key),
+            Some(Sequences { keys, .. }) => keys.iter().any(|other| other == key),
         }
     }
 
@@ -105,12 +106,23 @@ pub(crate) trait Listener: Send + Sync + 'static {
     }
 }
 
+/// The sequences of an event that may belong to several.
+pub(crate) struct Sequences {
+    pub(crate) keys: Vec<String>,
+    /// What was read of the event to tell them.
+    pub(crate) read: Option<Reading>,
+}
+
+/// What a listener has read of an event, kept so that it need not be read again.
+pub(crate) type Reading = Arc<dyn Any + Send + Sync>;
+
 /// An event on its way to the worker of one of its sequences.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     pub(crate) event: RecordedEvent,
     /// The sequence, where the event may belong to several.
     pub(crate) key: Option<Box<str>>,
+    pub(crate) read: Option<Reading>,
 }
 
 /// An event that is handed out.
@@ -119,8 +131,18 @@ pub(crate) struct Attempt {
     pub(crate) event: RecordedEvent,
     /// The sequence for which it is handed out, where the event may belong to several.
     pub(crate) key: Option<Box<str>>,
+    /// What was read of it before, if anything was.
+    pub(crate) read: Option<Reading>,
     /// How often it failed before.
     pub(crate) failures: u32,
+}
+
+impl Attempt {
+    /// The first.
+    pub(crate) fn first(delivery: Delivery) -> Self {
+        let Delivery { event, key, read } = delivery;
+        Attempt { event, key, read, failures: 0 }
+    }
 }
 
 /// Handles events one by one.
@@ -279,13 +301,20 @@ pub(crate) fn read<E: Event>(
     event: &RecordedEvent,
     failures: u32,
 ) -> Result<Vec<Delivered<E>>, HandlerError> {
-    let decode = || decoder.decode(&event.event_type, event.schema_version(), &event.data);
+    let mut metadata = event.parsed_metadata();
+    let version = metadata.schema_version.unwrap_or(1);
+    let decode = || decoder.decode(&event.event_type, version, &event.data);
     let today = catch_unwind(AssertUnwindSafe(decode))
         .map_err(|panic| {
             HandlerError::park(format!("reading the event panicked: {}", crate::panics::message(&*panic)))
         })?
         .map_err(HandlerError::park)?;
-    Ok(today.into_iter().map(|today| Delivered::of(today, event, failures)).collect())
+    let last = today.len().saturating_sub(1);
+    let delivered = today.into_iter().enumerate().map(|(number, today)| {
+        let metadata = if number == last { std::mem::take(&mut metadata) } else { metadata.clone() };
+        Delivered::of(today, event, metadata, failures)
+    });
+    Ok(delivered.collect())
 }
 
 fn key<E: Event>(
@@ -300,7 +329,9 @@ fn key<E: Event>(
 }
 
 /// Runs a handler's code; a panic becomes an error.
-async fn unpanicked(run: impl Future<Output = Result<(), HandlerError>> + Send) -> Result<(), HandlerError> {
+pub(super) async fn unpanicked(
+    run: impl Future<Output = Result<(), HandlerError>> + Send,
+) -> Result<(), HandlerError> {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 

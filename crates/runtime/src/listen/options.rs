@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_store::Filter;
-use engine_types::Position;
+use engine_types::{Consistency, Position};
 
 use super::ErrorPolicy;
 
@@ -41,6 +41,10 @@ pub struct HandlerOptions {
     pub grace: Duration,
     /// Whether commands that ask for strong consistency wait for this handler. Default: no.
     pub strong: bool,
+    /// When the commands that it sends while it handles events count as done, where they do not say themselves.
+    /// Default: when their events are stored. A handler that would wait for itself, or for one that waits for it,
+    /// is refused when the application is started.
+    pub sends: Consistency,
 }
 
 /// Where a handler without a checkpoint begins.
@@ -70,6 +74,7 @@ impl Default for HandlerOptions {
             time_limit: None,
             grace: Duration::from_secs(5),
             strong: false,
+            sends: Consistency::Eventual,
         }
     }
 }

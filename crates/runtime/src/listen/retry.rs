@@ -186,7 +186,7 @@ impl<L: Listener> Worker<L> {
                 return Ok(Paged::Enough(event));
             }
             let key = Some(retry.sequence.key.as_str().into());
-            let attempt = Attempt { event, key, failures: 0 };
+            let attempt = Attempt { event, key, read: None, failures: 0 };
             if retry.order.handle
                 && let Err(failure) = self.hand_out_late(&attempt).await
                 && failure.error.wants != Some(Action::Skip)

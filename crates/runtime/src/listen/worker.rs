@@ -116,8 +116,7 @@ impl<L: Listener> Worker<L> {
     async fn handle(&mut self, batch: Vec<Delivery>) -> Result<(), Told> {
         let Some(last) = batch.last() else { return Ok(()) };
         self.last_taken = Some(last.event.position);
-        let mut rest =
-            batch.into_iter().map(|Delivery { event, key }| Attempt { event, key, failures: 0 }).collect();
+        let mut rest = batch.into_iter().map(Attempt::first).collect();
         self.let_wait(&mut rest);
         let mut together = true;
         while !rest.is_empty() {

@@ -1,5 +1,6 @@
 //! Storing an entry: one conditional append, again when its answer is lost.
 
+use bytes::Bytes;
 use engine_store::{AppendError, AppendRequest, ContentType, NewEvent};
 use engine_types::{
     CommandId, CorrelationId, ExpectedRevision, ProcessManager, Revision, StreamName,
@@ -41,8 +42,8 @@ impl<P: ProcessManager> Manager<P> {
         (entry_type, entry): (&'static str, &impl Serialize),
         (correlation_id, cause): (Option<&CorrelationId>, Uuid),
     ) -> Result<Result<Revision, Overtaken>, HandlerError> {
-        let data = serde_json::to_vec(entry).map_err(HandlerError::park)?;
-        let metadata = metadata(correlation_id, cause);
+        let data = Bytes::from(serde_json::to_vec(entry).map_err(HandlerError::park)?);
+        let metadata = Bytes::from(metadata(correlation_id, cause));
         let expected = ExpectedRevision::from(instance.revision);
         let mut lost = None;
         for _ in 0..=self.options.conflict_retries {
@@ -50,8 +51,8 @@ impl<P: ProcessManager> Manager<P> {
                 id,
                 event_type: entry_type.into(),
                 content_type: ContentType::Json,
-                data: data.clone().into(),
-                metadata: metadata.clone().into(),
+                data: data.clone(),
+                metadata: metadata.clone(),
             };
             // From here on, until the entry is taken over, the store may be ahead of the instance.
             instance.is_loaded = false;

@@ -13,6 +13,7 @@ use super::{
     entry::{Decided, REFUSED, Refused},
     instance::{Instance, Origin, Pending},
     manager::Manager,
+    standing::Stands,
 };
 use crate::{
     SendError, SendOptions,
@@ -39,9 +40,10 @@ impl<P: ProcessManager> Manager<P> {
     ) -> Result<(), HandlerError> {
         let mut refusals = 0;
         self.note_timers(instance).await?;
-        while let Some(pending) = instance.pending.iter().find(|pending| pending.origin == *origin).cloned() {
-            match self.send(instance, &pending).await? {
-                Answer::Accepted => drop(instance.answered(pending.command.id)),
+        while let Some(pending) = instance.pending.iter().find(|pending| pending.origin == *origin) {
+            let (answer, command) = (self.send(instance, pending).await?, pending.command.id);
+            match answer {
+                Answer::Accepted => drop(instance.answered(command)),
                 Answer::Refused { kind, refusal } => {
                     refusals += 1;
                     if refusals > MAX_REFUSALS {
@@ -51,6 +53,7 @@ impl<P: ProcessManager> Manager<P> {
                         );
                         return Err(HandlerError::park(fault));
                     }
+                    let pending = pending.clone();
                     self.tell_refusal(instance, &pending, kind, refusal).await?;
                     self.note_timers(instance).await?;
                 }
@@ -119,6 +122,7 @@ impl<P: ProcessManager> Manager<P> {
             message: refusal.message,
             at_us: now.as_micros(),
             decided: Decided::default(),
+            stands: None,
         };
         let rejected = refused.as_message(&pending.command);
         let before = instance.state().cloned().unwrap_or_default();
@@ -131,6 +135,8 @@ impl<P: ProcessManager> Manager<P> {
         };
         let place = (&instance.stream, pending.command.id.0);
         refused.decided = Decided::of(reaction, ends, place, now).map_err(HandlerError::park)?;
+        let running = instance.running.is_some();
+        refused.stands = Some(Stands::after(instance, &after, &refused.decided, running));
         let correlation_id = instance.correlation_id.clone();
         let causes = (correlation_id.as_ref(), pending.command.id.0);
         let id = entry_id(&instance.stream, pending.command.id.0);

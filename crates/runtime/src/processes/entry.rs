@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
+use super::standing::Stands;
+
 /// The type of an entry that says that an event was handled.
 pub(super) const HANDLED: &str = "$ProcessHandled";
 /// The type of an entry that says that a command was refused.
@@ -25,7 +27,7 @@ pub(super) const TIMER: &str = "$ProcessTimer";
 /// The type of an entry that says that an operator ended the instance.
 pub(super) const STOPPED: &str = "$ProcessStopped";
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -39,6 +41,9 @@ pub(super) struct Handled {
     pub(super) begins: bool,
     pub(super) event: HandledEvent,
     pub(super) decided: Decided,
+    /// How the instance stands behind it; absent in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) stands: Option<Stands>,
 }
 
 /// The event that was handled.
@@ -79,6 +84,9 @@ pub(super) struct Refused {
     pub(super) message: String,
     pub(super) at_us: i64,
     pub(super) decided: Decided,
+    /// How the instance stands behind it; absent in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) stands: Option<Stands>,
 }
 
 /// A timer was due.
@@ -90,6 +98,9 @@ pub(super) struct TimerDue {
     /// Whether it was too late, so that nothing is sent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) skipped: bool,
+    /// How the instance stands behind it; absent in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) stands: Option<Stands>,
 }
 
 /// An operator ended the instance.
@@ -97,6 +108,9 @@ pub(super) struct TimerDue {
 pub(super) struct Stopped {
     pub(super) reason: String,
     pub(super) at_us: i64,
+    /// How the instance stands behind it; absent in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) stands: Option<Stands>,
 }
 
 /// A command, with the id that it has whenever it is sent.
@@ -109,7 +123,7 @@ pub(super) struct Command {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) timeout_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) consistency: Consistency,
+    pub(super) consistency: Option<Consistency>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(super) metadata: Map<String, Value>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -153,10 +167,20 @@ impl Entry {
             _ => return Ok(None),
         }))
     }
+
+    /// How the instance stands behind it, where the entry says so.
+    pub(super) fn stands(&self) -> Option<&Stands> {
+        match self {
+            Entry::Handled(handled) => handled.stands.as_ref(),
+            Entry::Refused(refused) => refused.stands.as_ref(),
+            Entry::TimerDue(due) => due.stands.as_ref(),
+            Entry::Stopped(stopped) => stopped.stands.as_ref(),
+        }
+    }
 }
 
 impl HandledEvent {
-    pub(super) fn of(recorded: &RecordedEvent) -> Result<Self, serde_json::Error> {
+    pub(super) fn of(recorded: &RecordedEvent, metadata: &Metadata) -> Result<Self, serde_json::Error> {
         let data: &RawValue = serde_json::from_slice(&recorded.data)?;
         Ok(HandledEvent {
             id: recorded.id,
@@ -165,9 +189,9 @@ impl HandledEvent {
             position: recorded.position,
             recorded_at_us: recorded.created.as_micros(),
             event_type: recorded.event_type.to_string(),
-            version: recorded.schema_version(),
+            version: metadata.schema_version.unwrap_or(1),
             data: data.to_owned(),
-            metadata: recorded.parsed_metadata(),
+            metadata: metadata.clone(),
         })
     }
 

@@ -3,15 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use engine_store::{EventStore, ReadError, StreamQuery};
+use engine_store::{EventStore, ReadError};
 use engine_types::{ProcessManager, StreamName, command::nearest, stream::InvalidName};
 
 use super::{
     entry::{STOPPED, Stopped},
     instance::Instance,
+    listing::{never_begun, note_parked},
     manager::Manager,
     registered::AnyManager,
-    report::{InstanceReport, InstanceState, InstancesPage, Summary},
+    report::{InstanceReport, Summary},
+    standing::Stands,
 };
 use crate::{
     listen::{HandlerError, Handlers, HandlersError, Scope},
@@ -98,63 +100,6 @@ impl Processes {
         self.managers.keys().copied()
     }
 
-    /// The instances of a process manager, by id, a page of at most `limit` at a time, after this id; those in this
-    /// state, where one is named: `running`, `ended`, `parked`, or a state of its machine.
-    ///
-    /// # Errors
-    /// An unknown name, and the failures of the store.
-    pub async fn list(
-        &self,
-        name: &str,
-        state: Option<&str>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<InstancesPage, ProcessesError> {
-        let manager = self.find(name)?;
-        let parked = self.parked(name).await?;
-        let (mut page, limit) = (InstancesPage { instances: Vec::new(), next: None }, limit.max(1));
-        let mut last = match after {
-            Some(id) => Some(StreamName::of_instance(name, id).map_err(ProcessesError::id)?),
-            None => None,
-        };
-        let is_behind = |id: &String| after.is_none_or(|after| id.as_str() > after);
-        // In a list: an iterator with a closure would keep this from being awaited by a task that may move.
-        let unlisted: Vec<_> = parked.iter().filter(|(id, _)| is_behind(id)).collect();
-        let mut unlisted = unlisted.into_iter().peekable();
-        loop {
-            let query = StreamQuery {
-                prefix: format!("{name}-"),
-                category: Some(name.to_owned()),
-                after: last.clone(),
-                limit,
-            };
-            let streams = self.store.streams(query).await?;
-            for info in &streams.streams {
-                let id = info.stream.id().unwrap_or_default();
-                while let Some((key, error)) = unlisted.next_if(|(key, _)| key.as_str() <= id) {
-                    if key != id && page.take(never_begun(key, error), state, limit) {
-                        return Ok(page);
-                    }
-                }
-                last = Some(info.stream.clone());
-                let Some(mut summary) = manager.summary(id).await? else { continue };
-                note_parked(&mut summary, parked.get(id));
-                if page.take(summary, state, limit) {
-                    return Ok(page);
-                }
-            }
-            if !streams.more {
-                break;
-            }
-        }
-        for (key, error) in unlisted {
-            if page.take(never_begun(key, error), state, limit) {
-                return Ok(page);
-            }
-        }
-        Ok(page)
-    }
-
     /// An instance and how it came to be what it is.
     ///
     /// # Errors
@@ -215,36 +160,11 @@ impl Processes {
         }
     }
 
-    /// Why instances are parked, by id.
-    async fn parked(&self, name: &str) -> Result<BTreeMap<String, String>, ProcessesError> {
-        let parked = self.handlers.parked(name).await?;
-        Ok(parked.into_iter().map(|sequence| (sequence.key, sequence.error)).collect())
-    }
-
-    fn find(&self, name: &str) -> Result<&Arc<dyn AnyManager>, ProcessesError> {
+    pub(super) fn find(&self, name: &str) -> Result<&Arc<dyn AnyManager>, ProcessesError> {
         self.managers.get(name).ok_or_else(|| ProcessesError::Unknown {
             name: name.to_owned(),
             nearest: nearest(name, self.names()).map(str::to_owned),
         })
-    }
-}
-
-fn note_parked(summary: &mut Summary, error: Option<&String>) {
-    if let Some(error) = error {
-        summary.state = InstanceState::Parked;
-        summary.error = Some(error.clone());
-    }
-}
-
-/// An instance that is parked at its first event, so that nothing is stored of it yet.
-fn never_begun(id: &str, error: &str) -> Summary {
-    Summary {
-        id: id.to_owned(),
-        state: InstanceState::Parked,
-        stage: None,
-        revision: None,
-        timers: 0,
-        error: Some(error.to_owned()),
     }
 }
 
@@ -263,13 +183,11 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
     }
 
     async fn summary(&self, id: &str) -> Result<Option<Summary>, ProcessesError> {
-        let kept = self.instance(id)?;
-        if let Ok(instance) = kept.value.try_lock()
-            && instance.is_loaded
-        {
-            return Ok(Self::summarize(&instance));
+        // What is kept in memory may be old where another process works on the instance; and one that only is looked at
+        // takes no place there.
+        if let Some(summary) = self.standing(id).await? {
+            return Ok(Some(summary));
         }
-        // One that is at work is not waited for, and one that only is looked at takes no place in memory.
         let mut instance = Instance::new(StreamName::of_instance(P::NAME, id).map_err(ProcessesError::id)?);
         self.load(&mut instance).await?;
         Ok(Self::summarize(&instance))
@@ -296,7 +214,8 @@ impl<P: ProcessManager> AnyManager for Manager<P> {
             if instance.running.is_none() && !(is_parked && instance.ended.is_some()) {
                 return Ok(false);
             }
-            let entry = Stopped { reason: reason.to_owned(), at_us: self.clock.now().as_micros() };
+            let (at_us, stands) = (self.clock.now().as_micros(), Stands::stopped(&instance));
+            let entry = Stopped { reason: reason.to_owned(), at_us, stands };
             let cause = uuid::Uuid::new_v5(
                 &uuid::Uuid::NAMESPACE_OID,
                 format!("{} {:?}", instance.stream, instance.revision).as_bytes(),

@@ -7,41 +7,35 @@ use engine_store::{Filter, RecordedEvent};
 use engine_types::ProcessManager;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
-use super::manager::Manager;
-use crate::listen::{Attempt, BatchError, HandlerError, Listener, types_of};
+use super::manager::{Heeded, Manager};
+use crate::listen::{Attempt, BatchError, HandlerError, Listener, Sequences, types_of};
 
 pub(super) struct ProcessListener<P: ProcessManager> {
     pub(super) manager: Arc<Manager<P>>,
 }
 
 impl<P: ProcessManager> ProcessListener<P> {
-    /// The instances that an event concerns, each once; its stream where that cannot be told.
-    fn instances(&self, event: &RecordedEvent) -> Vec<String> {
-        let meaning = self.manager.read(event);
-        let calls = meaning.and_then(|meaning| Manager::<P>::calls(event, &meaning));
-        let Ok(calls) = calls else { return vec![event.stream.to_string()] };
-        let mut ids: Vec<String> = Vec::with_capacity(calls.len());
-        for (call, _) in calls {
-            if !ids.contains(&call.id) {
-                ids.push(call.id);
-            }
-        }
-        ids
+    /// What an event means, and whom it concerns.
+    fn read(&self, event: &RecordedEvent) -> Result<Heeded<P::Event>, HandlerError> {
+        let meaning = self.manager.read(event)?;
+        let calls = Manager::<P>::calls(event, &meaning)?;
+        Ok(Heeded { meaning, calls })
     }
 
     /// Handles an event for the instance that it was handed out for. An event that could not be read when it was
     /// handed out was handed out for its stream: now it is handled for all its instances.
     async fn handle_one(&self, attempt: &Attempt, late: bool) -> Result<(), HandlerError> {
         let event = &attempt.event;
-        let meaning = self.manager.read(event)?;
-        let calls = Manager::<P>::calls(event, &meaning)?;
+        let before = attempt.read.as_ref().and_then(|read| read.downcast_ref::<Heeded<P::Event>>());
+        let now = if before.is_none() { Some(self.read(event)?) } else { None };
+        let Some(heeded) = before.or(now.as_ref()) else { return Ok(()) };
         let key = attempt.key.as_deref().unwrap_or_default();
-        if calls.iter().any(|(call, _)| call.id == key) {
-            return self.manager.handle(event, key, late).await;
+        if heeded.calls.iter().any(|(call, _)| call.id == key) {
+            return self.manager.handle(event, heeded, key, late).await;
         }
         if key == event.stream.as_str() {
-            for id in self.instances(event) {
-                self.manager.handle(event, &id, true).await?;
+            for id in heeded.instances() {
+                self.manager.handle(event, heeded, &id, true).await?;
             }
         }
         Ok(())
@@ -70,13 +64,16 @@ impl<P: ProcessManager> Listener for ProcessListener<P> {
         event.stream.to_string()
     }
 
-    fn keys(&self, event: &RecordedEvent) -> Option<Vec<String>> {
-        Some(self.instances(event))
+    /// The instances that an event concerns; its stream where that cannot be told.
+    fn sequences(&self, event: &RecordedEvent) -> Option<Sequences> {
+        let Ok(heeded) = self.read(event) else {
+            return Some(Sequences { keys: vec![event.stream.to_string()], read: None });
+        };
+        Some(Sequences { keys: heeded.instances(), read: Some(Arc::new(heeded)) })
     }
 
     fn is_readable(&self, event: &RecordedEvent) -> bool {
-        let meaning = self.manager.read(event);
-        meaning.is_ok_and(|meaning| Manager::<P>::calls(event, &meaning).is_ok())
+        self.read(event).is_ok()
     }
 
     /// Handles the events of different instances at the same time, those of one instance in their order.

@@ -18,6 +18,7 @@ use super::{
     append::{Overtaken, entry_id},
     entry::{Decided, HANDLED, Handled, HandledEvent},
     instance::{Instance, Origin},
+    standing::Stands,
 };
 use crate::{
     cache::{Cache, Kept},
@@ -70,6 +71,26 @@ impl<E: engine_types::Event> Meaning<E> {
     }
 }
 
+/// An event that was read: what it means, and the instances that it concerns, each with the way in for each of the
+/// events that it means.
+pub(super) struct Heeded<E> {
+    pub(super) meaning: Meaning<E>,
+    pub(super) calls: Vec<(Call, usize)>,
+}
+
+impl<E> Heeded<E> {
+    /// The instances, each once.
+    pub(super) fn instances(&self) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::with_capacity(self.calls.len());
+        for (call, _) in &self.calls {
+            if !ids.contains(&call.id) {
+                ids.push(call.id.clone());
+            }
+        }
+        ids
+    }
+}
+
 /// What became of an event.
 enum Outcome {
     Ignored,
@@ -115,13 +136,19 @@ impl<P: ProcessManager> Manager<P> {
         })
     }
 
+    /// The instance of this id, where it is in memory.
+    pub(super) fn kept(&self, id: &str) -> Option<Arc<Kept<Mutex<Instance<P>>>>> {
+        self.instances.peek(id)
+    }
+
     /// What a recorded event means today.
     pub(super) fn read(&self, recorded: &RecordedEvent) -> Result<Meaning<P::Event>, HandlerError> {
-        let version = recorded.schema_version();
+        let metadata = recorded.parsed_metadata();
+        let version = metadata.schema_version.unwrap_or(1);
         let decode = || self.decoder.decode(&recorded.event_type, version, &recorded.data);
         let events = guarded("reading the event", decode).map_err(HandlerError::park)?;
         let events = events.map_err(HandlerError::park)?;
-        Ok(Meaning { events, metadata: recorded.parsed_metadata() })
+        Ok(Meaning { events, metadata })
     }
 
     /// The instances that an event concerns, each with the way in for each of the events that it means today.
@@ -142,6 +169,7 @@ impl<P: ProcessManager> Manager<P> {
     pub(super) async fn handle(
         &self,
         recorded: &RecordedEvent,
+        heeded: &Heeded<P::Event>,
         id: &str,
         late: bool,
     ) -> Result<(), HandlerError> {
@@ -154,7 +182,7 @@ impl<P: ProcessManager> Manager<P> {
             if self.is_past(instance, recorded, late).await? {
                 break;
             }
-            match self.decide(instance, recorded).await? {
+            match self.decide(instance, recorded, heeded).await? {
                 Outcome::Ignored => return Ok(()),
                 Outcome::Stored => break,
                 Outcome::Overtaken => tries += 1,
@@ -187,19 +215,18 @@ impl<P: ProcessManager> Manager<P> {
         &self,
         instance: &mut Instance<P>,
         recorded: &RecordedEvent,
+        Heeded { meaning, calls }: &Heeded<P::Event>,
     ) -> Result<Outcome, HandlerError> {
-        let meaning = self.read(recorded)?;
-        let calls = Self::calls(recorded, &meaning)?;
-        let Some(Walked { reaction, after, begins, ends }) =
-            self.walk(instance, recorded, &meaning, &calls)?
+        let Some(Walked { reaction, after, begins, ends }) = self.walk(instance, recorded, meaning, calls)?
         else {
             return Ok(Outcome::Ignored);
         };
         let place = (&instance.stream, recorded.id);
         let decided = Decided::of(reaction, ends, place, recorded.created).map_err(HandlerError::park)?;
-        let event = HandledEvent::of(recorded).map_err(HandlerError::park)?;
-        let entry = Handled { process_version: P::VERSION, begins, event, decided };
-        let correlation_id = meaning.metadata.correlation_id;
+        let event = HandledEvent::of(recorded, &meaning.metadata).map_err(HandlerError::park)?;
+        let stands = Some(Stands::after(instance, &after, &decided, true));
+        let entry = Handled { process_version: P::VERSION, begins, event, decided, stands };
+        let correlation_id = meaning.metadata.correlation_id.clone();
         let id = entry_id(&instance.stream, recorded.id);
         let causes = (correlation_id.as_ref(), recorded.id);
         let revision = match self.append(instance, id, (HANDLED, &entry), causes).await? {

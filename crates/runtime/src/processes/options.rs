@@ -1,6 +1,6 @@
 //! What can be chosen for a process manager.
 
-use engine_types::Position;
+use engine_types::{Consistency, Position};
 
 use crate::listen::{ErrorPolicy, HandlerOptions, StartFrom};
 
@@ -29,6 +29,10 @@ pub struct ProcessOptions {
     pub errors: Option<ErrorPolicy>,
     /// Whether commands that ask for strong consistency wait for it. Default: no.
     pub strong: bool,
+    /// When the commands that it sends count as done, where they do not say themselves: the next one is sent then.
+    /// Default: when their events are stored. One that would wait for itself is refused when the application is
+    /// started.
+    pub sends: Consistency,
 }
 
 impl Default for ProcessOptions {
@@ -42,6 +46,7 @@ impl Default for ProcessOptions {
             parked_instances: 10_000,
             errors: None,
             strong: false,
+            sends: Consistency::Eventual,
         }
     }
 }
@@ -56,6 +61,7 @@ impl ProcessOptions {
             parked_keys: self.parked_instances,
             errors: self.errors.clone(),
             strong: self.strong,
+            sends: self.sends.clone(),
             ..HandlerOptions::default()
         }
     }

@@ -12,7 +12,7 @@ use super::{
     report::{InstanceReport, Summary},
 };
 use crate::{
-    listen::{Registered, Registration, types_of},
+    listen::{Registered, Registration, Waits, types_of},
     map::ProcessDescription,
     timers::TimerId,
 };
@@ -22,6 +22,8 @@ pub(crate) trait ProcessEntry: Send + Sync {
     fn name(&self) -> &'static str;
     /// What cannot work.
     fn fault(&self) -> Option<String>;
+    /// Whom it waits for, and whether others wait for it.
+    fn waits(&self) -> Waits<'_>;
     fn describe(&self) -> ProcessDescription;
     fn at_work(&self, site: Site) -> AtWork;
 }
@@ -80,6 +82,10 @@ impl<P: ProcessManager> ProcessEntry for ProcessOf<P> {
         };
         let fault = self.options.for_listening().fault();
         fault.map(str::to_owned).or_else(unstarted).or_else(untold)
+    }
+
+    fn waits(&self) -> Waits<'_> {
+        Waits { name: P::NAME, is_strong: self.options.strong, sends: &self.options.sends }
     }
 
     fn describe(&self) -> ProcessDescription {

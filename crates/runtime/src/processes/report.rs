@@ -183,11 +183,10 @@ impl<P: ProcessManager> Manager<P> {
 
     /// The instance and its history, the newest entries of it; none where it has no entries.
     pub(super) async fn look(&self, id: &str) -> Result<Option<InstanceReport>, ProcessesError> {
-        let kept = self.instance(id)?;
         // One that is at work is not waited for: what it is doing may hang.
-        let unanswered: Vec<_> = match kept.value.try_lock() {
-            Ok(instance) => instance.pending.iter().map(|pending| pending.command.id).collect(),
-            Err(_) => Vec::new(),
+        let unanswered: Vec<_> = match self.kept(id).as_ref().map(|kept| kept.value.try_lock()) {
+            Some(Ok(instance)) => instance.pending.iter().map(|pending| pending.command.id).collect(),
+            _ => Vec::new(),
         };
         let mut instance = Instance::new(StreamName::of_instance(P::NAME, id).map_err(ProcessesError::id)?);
         let entries = self.entries(&mut instance).await?;

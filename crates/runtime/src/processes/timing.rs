@@ -9,6 +9,7 @@ use super::{
     entry::{TIMER, TimerDue},
     instance::{Instance, Origin, Waiting},
     manager::Manager,
+    standing::Stands,
 };
 use crate::{
     listen::HandlerError,
@@ -86,7 +87,8 @@ impl<P: ProcessManager> Manager<P> {
         let limit = waiting.skip_if_late_by_ms.map(Duration::from_millis);
         let skipped = limit.is_some_and(|limit| now.since(waiting.due()) > limit);
         let command = waiting.command.id;
-        let entry = TimerDue { name: name.to_owned(), command, at_us: now.as_micros(), skipped };
+        let stands = Stands::without_one_timer(instance);
+        let entry = TimerDue { name: name.to_owned(), command, at_us: now.as_micros(), skipped, stands };
         let id = due_entry_id(&instance.stream, command);
         let correlation_id = instance.correlation_id.clone();
         let causes = (correlation_id.as_ref(), waiting.cause);

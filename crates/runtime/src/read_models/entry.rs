@@ -4,7 +4,7 @@ use std::{any::TypeId, marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
 use engine_store::EventStore;
-use engine_types::{Event, Query, command::InvalidCommand, event::Decoder, query};
+use engine_types::{Consistency, Event, Query, command::InvalidCommand, event::Decoder, query};
 use serde_json::Value;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Body, Bus,
-    listen::{ErrorPolicy, Registered, Registration, both, types_of},
+    listen::{ErrorPolicy, Registered, Registration, Waits, both, types_of},
     map::{ProjectionDescription, QueryDescription},
 };
 
@@ -28,6 +28,8 @@ pub(crate) trait ProjectionEntry: Send + Sync {
     fn name(&self) -> &'static str;
     fn type_id(&self) -> TypeId;
     fn describe(&self) -> ProjectionDescription;
+    /// Whether others wait for it.
+    fn waits(&self) -> Waits<'_>;
     /// What cannot work.
     fn fault(&self) -> Option<String>;
     /// Makes what runs it.
@@ -61,6 +63,11 @@ impl<P: Projection> ProjectionEntry for ProjectionOf<P> {
             events: P::Event::TYPES.iter().map(|event| event.name).collect(),
             queries: Vec::new(),
         }
+    }
+
+    fn waits(&self) -> Waits<'_> {
+        // It sends nothing.
+        Waits { name: P::NAME, is_strong: self.options.strong, sends: &Consistency::Eventual }
     }
 
     fn fault(&self) -> Option<String> {

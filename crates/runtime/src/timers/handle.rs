@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_store::{AppendError, Clock, ReadError, Timestamp};
 use engine_types::{
-    Command, CommandId, Decide,
+    Command, CommandId, CorrelationId, Decide,
     process_manager::{Due, Outgoing, Timer},
 };
 use serde::Serialize;
@@ -113,6 +113,20 @@ impl Timers {
     /// # Errors
     /// A command that cannot be sent, an application that keeps no timers, and the failures of the store.
     pub async fn set(&self, timer: Timer) -> Result<TimerId, TimersError> {
+        self.set_as(timer, None, None).await
+    }
+
+    /// The same, and says which command it is, so that it takes effect once however often it is set, and what the whole
+    /// chain of causes is called. Set again for the same time, it is the same timer.
+    ///
+    /// # Errors
+    /// As [`Timers::set`].
+    pub async fn set_as(
+        &self,
+        timer: Timer,
+        command_id: Option<CommandId>,
+        correlation_id: Option<CorrelationId>,
+    ) -> Result<TimerId, TimersError> {
         if self.schedule.is_none() {
             return Err(TimersError::NotKept);
         }
@@ -129,11 +143,12 @@ impl Timers {
             timeout_ms: timeout.map(millis),
             consistency,
             metadata,
-            correlation_id: None,
+            correlation_id,
             skip_if_late_by_ms: skip_if_late_by.map(millis),
             step: Step::Waits,
         };
-        let id = TimerId::new(due.at(self.clock.now()), CommandId(self.ids.next()));
+        let command_id = command_id.unwrap_or_else(|| CommandId(self.ids.next()));
+        let id = TimerId::new(due.at(self.clock.now()), command_id);
         let record = Record { command: name.into_owned(), target, owner: Owner::Sender(Box::new(sending)) };
         self.calendar.note(id, &record).await?;
         Ok(id)

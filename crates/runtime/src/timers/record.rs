@@ -93,7 +93,8 @@ pub(crate) struct Sending {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timeout_ms: Option<u64>,
-    pub(crate) consistency: Consistency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) consistency: Option<Consistency>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) metadata: Map<String, Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

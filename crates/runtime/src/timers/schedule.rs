@@ -28,7 +28,7 @@ const AT_ONCE: usize = 64;
 /// How long is waited before the clock is looked at again: it may have been set.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often is looked for timers that other processes have set to a time that is past.
+/// How often is looked, where processes share the store, for timers that others have set to a time that is past.
 const LOOK_BACK: Duration = Duration::from_secs(30);
 
 /// How many timers that could not be sent are tried again before others that are due have their turn.
@@ -80,6 +80,8 @@ struct Keeper {
     /// Those that could not be sent: how often, and when they are tried again.
     later: BTreeMap<TimerId, (u32, Instant)>,
     looked_back: Instant,
+    /// Whether other processes set timers too.
+    is_shared: bool,
 }
 
 /// Starts the task.
@@ -101,6 +103,7 @@ pub(crate) fn start(
         quiet_until: None,
         later: BTreeMap::new(),
         looked_back: Instant::now(),
+        is_shared: share.sharing.is_some(),
     };
     let task = tokio::spawn(keep(keeper, share, stop.clone()));
     Schedule { stop, task: Mutex::new(Some(task)), faults }
@@ -160,7 +163,7 @@ impl Keeper {
                 self.look_from_the_first();
             }
         }
-        if self.looked_back.elapsed() >= LOOK_BACK {
+        if self.is_shared && self.looked_back.elapsed() >= LOOK_BACK {
             self.look_from_the_first();
         }
         while may_go_on() {

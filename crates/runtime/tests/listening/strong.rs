@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engine_runtime::{
-    App, Bus, Consistency, SendError,
+    App, Bus, Consistency, SendError, StartError,
     listen::{Delivered, ErrorPolicy, EventHandler, HandlerError, HandlerOptions},
 };
 use parking_lot::Mutex;
@@ -66,37 +66,91 @@ async fn an_unknown_handler_is_refused_before_the_command_is_decided() {
     assert!(crate::support::events_of(&store, "counter-a").await.is_empty());
 }
 
-/// Sends a command for each event it hears, and waits for itself.
-struct Selfish {
+/// Sends a command for each event it hears of `a`, and waits for whom it is told.
+#[derive(Clone, Default)]
+struct Sender {
     bus: Arc<Mutex<Option<Bus>>>,
-    heard: Arc<Mutex<Vec<String>>>,
+    /// None where its options decide.
+    waits_for: Option<Consistency>,
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
-impl EventHandler for Selfish {
+impl EventHandler for Sender {
     type Event = CounterEvent;
 
     fn name(&self) -> &'static str {
-        "selfish"
+        "sender"
     }
 
     async fn handle(&self, event: &Delivered<CounterEvent>) -> Result<(), HandlerError> {
         if event.stream.as_str() == "counter-a" {
             let bus = self.bus.lock().clone().expect("the bus is there before the first event");
-            let sent = bus.send_command(count("b", 2)).consistency(Consistency::Strong).await;
-            self.heard.lock().push(sent.unwrap_err().to_string());
+            let mut command = bus.send_command(count("b", 2));
+            if let Some(waits_for) = self.waits_for.clone() {
+                command = command.consistency(waits_for);
+            }
+            if let Err(refused) = command.await {
+                self.refused.lock().push(refused.to_string());
+            }
         }
         Ok(())
     }
 }
 
+/// An application of a sender with these options, and of a probe for which strong consistency waits.
+fn app(sender: &Sender, sends: HandlerOptions) -> (App, Probe) {
+    let probe = Probe::new();
+    let app = App::new("test").command::<Count>().handler(sender.clone(), sends);
+    (app.handler(probe.clone(), strong()), probe)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_would_wait_for_itself_is_refused() {
-    let (place, heard) = (Arc::new(Mutex::new(None)), Arc::default());
-    let selfish = Selfish { bus: Arc::clone(&place), heard: Arc::clone(&heard) };
-    let app = App::new("test").command::<Count>().handler(selfish, strong());
+async fn a_handler_that_would_wait_for_itself_is_refused_when_it_is_registered() {
+    for sends in [Consistency::Strong, Consistency::Handlers(vec!["probe".into(), "sender".into()])] {
+        let (app, _) = app(&Sender::default(), HandlerOptions { sends, ..strong() });
+        let Err(StartError::Faulty { faults, .. }) = app.start(Arc::new(FaultyStore::new())).await else {
+            panic!("it started");
+        };
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains("`sender` would wait for itself"), "{faults:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_for_a_name_that_nobody_has_is_refused_when_it_is_registered() {
+    let sends = Consistency::Handlers(vec!["prob".into()]);
+    let (app, _) = app(&Sender::default(), HandlerOptions { sends, ..HandlerOptions::default() });
+    let error = app.check().unwrap_err().to_string();
+    assert!(
+        error.contains("`sender` waits for `prob`, which is no handler; did you mean `probe`?"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_commands_of_a_handler_wait_for_whom_its_options_say() {
+    let sender = Sender::default();
+    let sends = HandlerOptions { sends: Consistency::Strong, ..HandlerOptions::default() };
+    let (app, probe) = app(&sender, sends);
+    let rule = |number| if number == 2 { fail("poison") } else { Behaviour::Handle };
+    probe.rule(rule);
+    let bus =
+        app.on_handler_error(ErrorPolicy::park_at_once()).start(Arc::new(FaultyStore::new())).await.unwrap();
+    *sender.bus.lock() = Some(bus.clone());
+    let receipt = bus.send_command(count("a", 1)).await.unwrap();
+    bus.handlers().wait_for("sender", receipt.position.unwrap(), LONG).await.unwrap();
+    let refused = sender.refused.lock();
+    assert!(refused[0].contains("`probe`") && refused[0].contains("parked"), "it has waited: {refused:?}");
+}
+
+/// What cannot be known before: it says so with the command itself.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_would_wait_for_itself_is_refused_when_it_sends() {
+    let sender = Sender { waits_for: Some(Consistency::Strong), ..Sender::default() };
+    let (app, _) = app(&sender, strong());
     let bus = app.start(Arc::new(FaultyStore::new())).await.unwrap();
-    *place.lock() = Some(bus.clone());
+    *sender.bus.lock() = Some(bus.clone());
     bus.send_command(count("a", 1)).consistency(Consistency::Strong).await.unwrap();
-    assert!(heard.lock()[0].contains("would wait for itself"), "{heard:?}");
+    assert!(sender.refused.lock()[0].contains("would wait for itself"), "{:?}", sender.refused);
 }

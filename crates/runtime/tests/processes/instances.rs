@@ -1,6 +1,6 @@
 //! Instances: routes, order, parking, operators.
 
-use engine_runtime::{ProcessOptions, processes::InstanceState};
+use engine_runtime::{Consistency, ProcessOptions, processes::InstanceState};
 use engine_types::Position;
 
 use super::kit::{Act, Desk, Said, app_with, write};
@@ -162,4 +162,16 @@ async fn one_that_begins_no_more_finishes_what_it_has_begun() {
     desk.tell("a", [write("x", "a")]).await;
     desk.settle().await;
     assert_eq!(desk.lines("x").await, ["a", "a"]);
+}
+
+#[test]
+fn a_process_manager_that_would_wait_for_itself_is_refused_when_it_is_registered() {
+    for (sends, strong) in [(Consistency::Strong, true), (Consistency::Handlers(vec!["clerk".into()]), false)]
+    {
+        let refused =
+            app_with(ProcessOptions { sends, strong, ..ProcessOptions::default() }).check().unwrap_err();
+        assert!(refused.to_string().contains("`clerk` would wait for itself"), "{refused}");
+    }
+    let fine = ProcessOptions { sends: Consistency::Strong, ..ProcessOptions::default() };
+    app_with(fine).check().unwrap();
 }

@@ -103,6 +103,18 @@ async fn a_process_manager_hears_of_commands_before_and_after_they_are_decided()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_was_written_down_but_not_decided_is_told_as_lost() {
+    let world = store();
+    let (store, _) = &world;
+    let bus = start(&world).await;
+    store.next(Call::Append, [Fault::LostAfter]);
+    bus.send_command(line("a")).await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(log(store.healthy()).await, ["a dispatched", "a lost "]);
+    assert_eq!(events_of(store.healthy(), "book-x").await.len(), 0, "it was not decided");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_was_lost_in_a_crash_is_looked_up_by_the_commands_id() {
     for is_written in [false, true] {
         let world = store();

@@ -43,6 +43,8 @@ pub struct Counts {
     pub reads: AtomicUsize,
     pub events_read: AtomicUsize,
     pub documents_saved: AtomicUsize,
+    /// Read, or listed.
+    pub documents_looked_at: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -189,6 +191,7 @@ impl Layer for FaultyStore {
 
     async fn load_document(&self, key: &DocumentKey) -> Result<Option<Document>, ReadError> {
         self.before_read(Call::LoadDocument).await?;
+        self.counts.documents_looked_at.fetch_add(1, Ordering::Relaxed);
         self.inner.load_document(key).await
     }
 
@@ -235,7 +238,9 @@ impl Layer for FaultyStore {
         limit: usize,
     ) -> Result<Vec<DocumentKey>, ReadError> {
         self.before_read(Call::ListDocuments).await?;
-        self.inner.documents(prefix, after, limit).await
+        let keys = self.inner.documents(prefix, after, limit).await?;
+        self.counts.documents_looked_at.fetch_add(keys.len(), Ordering::Relaxed);
+        Ok(keys)
     }
 
     /// Closes nothing: the events outlive the bus, as those of a durable store would.

@@ -38,8 +38,8 @@ pub struct Outgoing {
     pub body: Result<String, String>,
     /// How long the command may take. Default: the runtime's.
     pub timeout: Option<Duration>,
-    /// When it counts as done. Default: when its events are stored.
-    pub consistency: Consistency,
+    /// When it counts as done. Default: as the options of the process manager say.
+    pub consistency: Option<Consistency>,
     /// Entries for the metadata of its events.
     pub metadata: Map<String, Value>,
     /// How often it was refused before and is tried again.
@@ -59,7 +59,7 @@ impl Outgoing {
             target: format!("{}-{}", C::Aggregate::CATEGORY, command.aggregate_id()),
             body: serde_json::to_string(&command).map_err(|fault| fault.to_string()),
             timeout: None,
-            consistency: Consistency::Eventual,
+            consistency: None,
             metadata: Map::new(),
             attempt: 0,
         }
@@ -75,7 +75,7 @@ impl Outgoing {
     /// Chooses when the command counts as done. The process manager cannot wait for itself.
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
-        self.consistency = consistency;
+        self.consistency = Some(consistency);
         self
     }
 

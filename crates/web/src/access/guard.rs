@@ -68,6 +68,10 @@ impl Guard {
         if let Some(user) = self.verified.get(login, password) {
             return Ok(user);
         }
+        let _turn = self.verified.turn(login, password).await;
+        if let Some(user) = self.verified.get(login, password) {
+            return Ok(user);
+        }
         let attempt = self.attempts.begin(login, address.map(|address| address.ip()));
         let attempt = attempt.map_err(Refused::TooMany)?;
         match self.users.verify(login, password).await? {

@@ -96,13 +96,13 @@ fn expected(headers: &HeaderMap) -> Result<Option<ExpectedRevision>, Problem> {
     Ok(Some(ExpectedRevision::Exact(Revision(revision))))
 }
 
-fn consistency(headers: &HeaderMap) -> Result<Consistency, Problem> {
-    Ok(match text(headers, "consistency")? {
+fn consistency(headers: &HeaderMap) -> Result<Option<Consistency>, Problem> {
+    Ok(Some(match text(headers, "consistency")? {
         None | Some("eventual") => Consistency::Eventual,
         Some("strong") => Consistency::Strong,
         Some("") => return Err(fault("Consistency", "", "use `eventual`, `strong`, or names of handlers")),
         Some(names) => Consistency::Handlers(names.split(',').map(|name| name.trim().to_owned()).collect()),
-    })
+    }))
 }
 
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {

@@ -17,7 +17,7 @@ pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>) -> Page {
         section.card {
             header {
                 h2 { (map.app) }
-                div.legend { span.command { "command" } span { "aggregate" } span.event { "event" } span.handler { "handler" } span.model { "read model" } span { "query" } }
+                div.legend { span.command { "command" } span { "aggregate" } span.event { "event" } span.handler { "handler, process" } span.model { "read model" } span { "query" } }
             }
             @if map.aggregates.is_empty() { (empty("Nothing is registered", "Add commands to the application.")) }
             @else { div.scroll { div.body { (draw::draw(map)) } } }

@@ -44,6 +44,14 @@ pub(super) fn button(
     }
 }
 
+/// The widest drawing that is made smaller where there is less room; what is wider can be moved.
+const FITTING: u32 = 1_500;
+
+/// The class of a drawing of this width.
+pub(super) fn drawing_class(width: u32) -> &'static str {
+    if width <= FITTING { "drawing fit" } else { "drawing" }
+}
+
 /// What a page shows where there is nothing.
 pub(super) fn empty(title: &str, advice: &str) -> Markup {
     html! { div.empty { strong { (title) } (advice) } }

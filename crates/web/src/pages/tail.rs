@@ -76,7 +76,7 @@ pub(super) async fn page(Seen(caller): Seen, State(web): State<Web>, Query(which
         }
         section.card {
             div.scroll { table {
-                thead { tr { th.num.fit { "Position" } th.fit { "Event" } th { "Stream" } th.optional { "Data" } th.fit.optional { "When" } } }
+                thead { tr { th.num.fit.optional { "Position" } th.fit { "Event" } th { "Stream" } th.optional { "Data" } th.fit.optional { "When" } } }
                 tbody id="tail" data-rows="" data-tail=(source) {
                     @for event in &before.events { (events::row(event, sees, true)) }
                 }

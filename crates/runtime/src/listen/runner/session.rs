@@ -9,6 +9,7 @@ use std::{
 
 use engine_store::{RecordedEvent, Subscription, SubscriptionMessage};
 use engine_types::Position;
+use futures_util::future::join_all;
 use tokio::{
     sync::mpsc::{self, OwnedPermit, error::TrySendError},
     task::JoinSet,
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Control, End, Outside, Runner, look};
 use crate::listen::{
-    listener::{Delivery, Listener},
+    listener::{Delivery, Listener, Sequences},
     ownership::Sharing,
     partition::partition_of,
     records::{
@@ -115,13 +116,13 @@ impl Session {
 
     /// Hands an event out to the partitions of its sequences.
     fn hand_out<L: Listener>(&mut self, event: RecordedEvent, runner: &Runner<L>) {
-        let Some(keys) = runner.listener.keys(&event) else {
+        let Some(Sequences { keys, read }) = runner.listener.sequences(&event) else {
             let number = match self.count {
                 1 => 0,
                 count => partition_of(&runner.listener.key(&event), count),
             };
             if runner.progress.hand_out(number, event.position) {
-                self.deliver(number, Delivery { event, key: None });
+                self.deliver(number, Delivery { event, key: None, read: None });
             }
             return;
         };
@@ -129,7 +130,8 @@ impl Session {
         let new = runner.progress.hand_out_to_all(&partitions, event.position);
         for (number, key) in partitions.into_iter().zip(keys) {
             if new.contains(&number) {
-                self.deliver(number, Delivery { event: event.clone(), key: Some(key.into()) });
+                let (event, read) = (event.clone(), read.clone());
+                self.deliver(number, Delivery { event, key: Some(key.into()), read });
             }
         }
     }
@@ -243,28 +245,19 @@ impl Session {
         runner: &Runner<L>,
         asked: Option<usize>,
     ) -> Result<(), End> {
-        let name = runner.listener.name();
         let positions = runner.progress.checkpoints();
-        let mut fault = None;
+        let mut moves = Vec::new();
         for (number, partition) in &mut self.partitions {
-            let Versioned { value, .. } = &partition.checkpoint;
-            let Some(position) = positions.get(number).copied() else { continue };
             let is_asked = self.sharing.is_some() && asked == Some(*number);
-            if value.position == position && !is_asked {
-                continue;
+            let Some(position) = positions.get(number).copied() else { continue };
+            if partition.checkpoint.value.position != position || is_asked {
+                moves.push(partition.store_checkpoint(runner, (*number, self.count), position));
             }
-            let handled = value.handled + partition.handled;
-            let value = Checkpoint { position, handled, owner: runner.owner };
-            if runner.listener.keeps_own() {
-                match keep(&*runner.listener, position).await {
-                    Ok(()) => partition.checkpoint.value = value,
-                    Err(error) => fault = Some(error),
-                }
-                continue;
-            }
-            let place = (name, *number, self.count);
-            match checkpoints::advance(&*runner.store, place, &mut partition.checkpoint, value).await {
-                Ok(()) => partition.handled = 0,
+        }
+        let mut fault = None;
+        for moved in join_all(moves).await {
+            match moved {
+                Ok(()) => {}
                 Err(Unmoved::TakenOver(error)) => return Err(self.taken_over(error)),
                 Err(Unmoved::Unavailable(error)) => fault = Some(error),
             }
@@ -280,6 +273,28 @@ impl Session {
     /// Where the work is shared, another session finds out whose it is now.
     fn taken_over(&self, error: String) -> End {
         if self.sharing.is_some() { End::Again } else { End::TakenOver(error) }
+    }
+}
+
+impl Partition {
+    /// Moves the checkpoint.
+    async fn store_checkpoint<L: Listener>(
+        &mut self,
+        runner: &Runner<L>,
+        (number, count): (usize, usize),
+        position: Option<Position>,
+    ) -> Result<(), Unmoved> {
+        let handled = self.checkpoint.value.handled + self.handled;
+        let value = Checkpoint { position, handled, owner: runner.owner };
+        if runner.listener.keeps_own() {
+            keep(&*runner.listener, position).await.map_err(Unmoved::Unavailable)?;
+            self.checkpoint.value = value;
+            return Ok(());
+        }
+        let place = (runner.listener.name(), number, count);
+        checkpoints::advance(&*runner.store, place, &mut self.checkpoint, value).await?;
+        self.handled = 0;
+        Ok(())
     }
 }
 

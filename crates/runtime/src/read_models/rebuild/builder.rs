@@ -133,7 +133,7 @@ impl<P: Projection> Builder<P> {
     /// Counts events; one that cannot be projected is put aside, and its sequence with it.
     async fn count(&mut self, events: Vec<RecordedEvent>) -> Result<(), End> {
         let mut rest: Vec<_> =
-            events.into_iter().map(|event| Attempt { event, key: None, failures: 0 }).collect();
+            events.into_iter().map(|event| Attempt { event, key: None, read: None, failures: 0 }).collect();
         loop {
             self.let_wait(&mut rest);
             if rest.is_empty() {

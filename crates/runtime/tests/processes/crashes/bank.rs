@@ -9,15 +9,26 @@ use engine_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::witness::{self, Witness};
+
+/// How much is given at a time.
+pub const GIFT: u64 = 1_000;
+
 /// How long a transfer may wait for its signature.
 pub const SIGNATURE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, PartialEq, Eq, Event)]
 #[event(crate = engine_types)]
 pub enum PotEvent {
-    PaidIn { amount: u64 },
-    PaidOut { amount: u64 },
+    PaidIn {
+        amount: u64,
+    },
+    PaidOut {
+        amount: u64,
+    },
     Declined,
+    /// Somebody gives a pot something, at a time.
+    Given,
     PotClosed,
 }
 
@@ -42,6 +53,7 @@ impl Aggregate for Pot {
         match event {
             PotEvent::PaidIn { amount } => Pot { balance: self.balance + amount, ..self },
             PotEvent::PaidOut { amount } => Pot { balance: self.balance - amount, ..self },
+            PotEvent::Given => Pot { balance: self.balance + GIFT, ..self },
             PotEvent::Declined => self,
             PotEvent::PotClosed => Pot { is_closed: true, ..self },
         }
@@ -64,6 +76,7 @@ commands! {
     Pot: PayOut { amount: u64 }
     Pot: PayBack { amount: u64 }
     Pot: ClosePot {}
+    Pot: Give {}
     Order: Ask { from: String, to: String, amount: u64 }
     Order: Sign {}
     Order: Expire {}
@@ -91,6 +104,12 @@ impl Decide<PayOut> for Pot {
             Some(_) => PotEvent::PaidOut { amount: command.amount },
             None => PotEvent::Declined,
         }])
+    }
+}
+
+impl Decide<Give> for Pot {
+    fn decide(&self, _: &Give) -> Result<Vec<PotEvent>, PotRejection> {
+        Ok(vec![PotEvent::Given])
     }
 }
 
@@ -260,10 +279,12 @@ pub fn app(partitions: usize) -> App {
         .command::<PayOut>()
         .command::<PayBack>()
         .command::<ClosePot>()
+        .command::<Give>()
         .command::<Ask>()
         .command::<Sign>()
         .command::<Expire>()
         .command::<Settle>()
         .process::<Mover>(options)
+        .process::<Witness>(witness::options(partitions))
         .on_handler_error(ErrorPolicy { retries: 1, ..ErrorPolicy::default() })
 }

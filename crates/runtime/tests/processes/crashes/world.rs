@@ -1,7 +1,6 @@
 //! A world: one process after the other over one store, each dies when chance says so.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,16 +9,18 @@ use std::{
 };
 
 use engine_runtime::{Bus, Environment, ids::CountedIds, listen::Scope};
-use engine_store::{EventStore, ReadAll, RecordedEvent, memory::MemoryStore};
-use engine_types::{CommandId, StreamName};
+use engine_store::{EventStore, ReadAll, memory::MemoryStore};
+use engine_types::CommandId;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::bank::{Ask, ClosePot, PayIn, SIGNATURE, Sign, app};
+use super::{
+    bank::{Ask, ClosePot, PayIn, Sign, app},
+    checks, witness,
+};
 use crate::{
     processes::kit::VirtualClock,
     support::{
-        events_of,
         faulty::{Call, Fault, FaultyStore, Gate},
         random::Random,
     },
@@ -136,13 +137,15 @@ impl World {
 
     async fn see_to_parked(&self, bus: &Bus) {
         let patience = Duration::from_secs(5);
-        let Ok(Ok(parked)) = tokio::time::timeout(patience, bus.handlers().parked("mover")).await else {
-            return;
-        };
-        for sequence in parked {
-            self.trace.lock().push(format!("parked: {}", sequence.error));
-            let retry = bus.handlers().retry("mover", &sequence.key, Scope::All);
-            let _ = tokio::time::timeout(patience, retry).await;
+        for process in ["mover", "witness"] {
+            let Ok(Ok(parked)) = tokio::time::timeout(patience, bus.handlers().parked(process)).await else {
+                return;
+            };
+            for sequence in parked {
+                self.trace.lock().push(format!("parked: {}", sequence.error));
+                let retry = bus.handlers().retry(process, &sequence.key, Scope::All);
+                let _ = tokio::time::timeout(patience, retry).await;
+            }
         }
     }
 
@@ -160,8 +163,12 @@ impl World {
         let running_yet = running.bus.processes().list("mover", Some("running"), None, 100).await.unwrap();
         let parked = running.bus.processes().list("mover", Some("parked"), None, 100).await.unwrap();
         assert_eq!((running_yet.instances, parked.instances), (vec![], vec![]), "{:#?}", self.trace.lock());
+        assert!(running.bus.handlers().parked("witness").await.unwrap().is_empty());
         let timers = running.bus.timers().list(None, 100).await.unwrap().timers;
         assert!(timers.is_empty(), "{timers:?}");
+        let page = self.memory.read_all(ReadAll::forwards().limit(100_000)).await.unwrap();
+        witness::check_heard(&running.bus, &page.events).await;
+        check_list(&running.bus).await;
     }
 
     async fn start(&self, is_quiet: bool) -> Running {
@@ -223,65 +230,18 @@ impl World {
 
     /// Checks the events that are there at the end; answers what happened.
     pub async fn check(&self) -> Vec<String> {
-        let page = self.memory.read_all(ReadAll::forwards().limit(100_000)).await.unwrap();
-        self.check_sum(&page.events);
-        self.check_once(&page.events);
-        for number in 0..self.orders {
-            self.check_order(&format!("o{number}")).await;
-        }
-        self.trace.lock().clone()
+        let told = checks::check(&self.memory, self.orders, IN_EACH * POTS.len() as u64).await;
+        [self.trace.lock().clone(), told].concat()
     }
+}
 
-    fn check_sum(&self, events: &[RecordedEvent]) {
-        let amount = |event: &RecordedEvent| {
-            let data: serde_json::Value = serde_json::from_slice(&event.data).unwrap();
-            i64::try_from(data["amount"].as_u64().unwrap()).unwrap()
-        };
-        let sum: i64 = events
-            .iter()
-            .filter(|event| event.stream.as_str().starts_with("pot-"))
-            .map(|event| match &*event.event_type {
-                "PaidIn" => amount(event),
-                "PaidOut" => -amount(event),
-                _ => 0,
-            })
-            .sum();
-        assert_eq!(sum, i64::try_from(IN_EACH).unwrap() * 4, "{:#?}", self.trace.lock());
-    }
-
-    /// No command has taken effect twice.
-    fn check_once(&self, events: &[RecordedEvent]) {
-        let mut seen: BTreeMap<CommandId, &StreamName> = BTreeMap::new();
-        for event in events.iter().filter(|event| !event.event_type.starts_with('$')) {
-            let command = event.parsed_metadata().command_id().unwrap();
-            if let Some(before) = seen.insert(command, &event.stream) {
-                panic!("{command} took effect twice: {before}, {}: {:#?}", event.stream, self.trace.lock());
-            }
-        }
-    }
-
-    /// An order ends once, by what has happened to it; its timer was due once at most, and never early.
-    async fn check_order(&self, id: &str) {
-        let events = events_of(&self.memory, &format!("order-{id}")).await;
-        let Some(asked) = events.first() else { return };
-        let ends: Vec<_> = events
-            .iter()
-            .filter(|event| ["OrderExpired", "OrderCompleted", "OrderFailed"].contains(&&*event.event_type))
-            .collect();
-        assert_eq!(ends.len(), 1, "{id}: {events:?}");
-        self.trace.lock().push(match &*ends[0].event_type {
-            "OrderExpired" => "expired".to_owned(),
-            "OrderCompleted" => "completed".to_owned(),
-            _ => "failed".to_owned(),
-        });
-        if &*ends[0].event_type == "OrderExpired" {
-            assert!(ends[0].created.since(asked.created) >= SIGNATURE, "{id} expired early");
-        }
-        let entries = events_of(&self.memory, &format!("mover-{id}")).await;
-        let due = entries.iter().filter(|entry| &*entry.event_type == "$ProcessTimer").count();
-        assert!(due <= 1, "{id}: the timer was due {due} times");
-        if entries.iter().any(|entry| &*entry.event_type == "$ProcessRefused") {
-            self.trace.lock().push("refunded".to_owned());
+/// What a list says of instances, from the newest entry of each, is what follows from all their entries.
+pub async fn check_list(bus: &Bus) {
+    for process in ["mover", "witness"] {
+        let page = bus.processes().list(process, None, None, 1_000).await.unwrap();
+        for summary in page.instances {
+            let at_length = bus.processes().show(process, &summary.id).await.unwrap().summary;
+            assert_eq!(summary, at_length, "{process}");
         }
     }
 }

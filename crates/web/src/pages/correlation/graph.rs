@@ -7,11 +7,11 @@ use engine_runtime::{
 use engine_store::RecordedEvent;
 use maud::{Markup, html};
 
-use super::super::parts::{encoded, words};
+use super::super::parts::{drawing_class, encoded, words};
 use crate::trace::{Node, Trace, What};
 
-const BOX: (u32, u32) = (196, 42);
-const STEP: (u32, u32) = (262, 54);
+const BOX: (u32, u32) = (184, 42);
+const STEP: (u32, u32) = (246, 54);
 const EDGE: u32 = 8;
 
 /// A node that has its place.
@@ -34,7 +34,7 @@ pub(super) fn draw(tree: &[Node], trace: &Trace, map: &Map, here: Option<u64>) -
     let width = placed.iter().map(|node| node.x).max().unwrap_or(0) + BOX.0 + EDGE;
     let height = rows * STEP.1 + EDGE;
     html! {
-        svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
+        svg class=(drawing_class(width)) width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
             aria-label="Commands, their events, the processes that heard them, and what those sent; the timeline below says the same in words" {
             @for node in &placed { (edge(node)) }
             @for node in &placed { (draw_node(node, trace, map, here)) }
@@ -120,8 +120,8 @@ fn label(node: &Placed<'_>, above: &str, below: &str, title: &str) -> Markup {
     html! {
         title { (above) ": " (title) }
         rect.box x=(node.x) y=(node.y) width=(BOX.0) height=(BOX.1) rx="6" {}
-        text x=(node.x + 11) y=(node.y + 18) font-weight="600" { (cut(above, 26)) }
-        text.sub x=(node.x + 11) y=(node.y + 33) { (cut(below, 32)) }
+        text x=(node.x + 11) y=(node.y + 18) font-weight="600" { (cut(above, 24)) }
+        text.sub x=(node.x + 11) y=(node.y + 33) { (cut(below, 30)) }
     }
 }
 

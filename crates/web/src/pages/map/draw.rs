@@ -3,7 +3,10 @@
 use engine_runtime::map::{HandlerDescription, Map};
 use maud::{Markup, html};
 
-use super::super::{correlation_cut as cut, parts::encoded};
+use super::super::{
+    correlation_cut as cut,
+    parts::{drawing_class, encoded},
+};
 
 const BOX: (u32, u32) = (168, 30);
 const GAP: (u32, u32) = (74, 12);
@@ -163,7 +166,7 @@ fn svg(drawing: &Drawing) -> Markup {
     let columns = drawing.things.iter().map(|thing| thing.column).max().unwrap_or(0) + 1;
     let (width, height) = (x(columns) - GAP.0 + 2, drawing.bottom() + 4);
     html! {
-        svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="What is registered, and what leads to what" {
+        svg class=(drawing_class(width)) width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="What is registered, and what leads to what" {
             @for (column, title) in (0..columns).zip(["Commands", "Aggregates", "Events", "Listeners", "Queries, commands"]) {
                 text.lane x=(x(column)) y="14" { (title) }
             }

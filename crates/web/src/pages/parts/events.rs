@@ -10,7 +10,7 @@ pub(in crate::pages) fn table(events: &[RecordedEvent], sees: bool, names_stream
     html! {
         div.scroll { table {
             thead { tr {
-                th.num.fit { @if names_streams { "Position" } @else { "Revision" } }
+                th.num.fit.optional[names_streams] { @if names_streams { "Position" } @else { "Revision" } }
                 th.fit { "Event" }
                 @if names_streams { th { "Stream" } }
                 th.optional { "Data" }
@@ -26,7 +26,7 @@ pub(in crate::pages) fn row(event: &RecordedEvent, sees: bool, names_streams: bo
     let place = if names_streams { event.position.0 } else { event.revision.0 };
     html! {
         tr {
-            td.num.fit.mono { (place) }
+            td.num.fit.mono.optional[names_streams] { (place) }
             td.fit { a.type.row-link href={ "/events/" (event.position) } { (event.event_type) } }
             @if names_streams { td.nowrap { (stream_link(event.stream.as_str())) span.muted.small { " @" (event.revision) } } }
             td.optional { (preview(event, sees)) }

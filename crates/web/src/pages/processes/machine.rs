@@ -3,7 +3,7 @@
 use engine_types::process_manager::Machine;
 use maud::{Markup, html};
 
-use super::super::correlation_cut as cut;
+use super::super::{correlation_cut as cut, parts::drawing_class};
 
 const BOX: (u32, u32) = (124, 32);
 const STEP: (u32, u32) = (276, 74);
@@ -17,7 +17,7 @@ pub(super) fn draw(machine: &Machine, here: Option<&str>) -> Markup {
     let at =
         |name: &str| machine.states.iter().position(|state| state.name == name).map(|place| places[place]);
     html! {
-        svg.drawing width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="The states, and what leads from one to another" {
+        svg class=(drawing_class(width)) width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label="The states, and what leads from one to another" {
             @for (index, from) in places.iter().enumerate() {
                 @for (place, (to, labels)) in ways(machine, index).into_iter().enumerate() {
                     @if let Some(to) = at(to) { (way(*from, to, &labels, u32::try_from(place).unwrap_or(0))) }

@@ -87,6 +87,8 @@ pub(super) fn change(caller: &Caller, report: &GroupReport, path: &str) -> Marku
 }
 
 fn inputs(settings: &GroupSettings, start: GroupStart, sent: &[(String, String)]) -> Markup {
+    // What was refused may be one of these.
+    let is_refused = !sent.is_empty();
     let sent = |name: &str| sent.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let (from, at) = shown::start(start);
     let (from, at) = (sent("start").unwrap_or_else(|| from.to_owned()), sent("at").unwrap_or(at));
@@ -118,7 +120,7 @@ fn inputs(settings: &GroupSettings, start: GroupStart, sent: &[(String, String)]
                 option value="true" selected[links] { "followed" }
             }
         }
-        details.more {
+        details.more open[is_refused] {
             summary { "Limits" }
             div.form { @for (name, label, hint) in NUMBERS {
                 div.field {

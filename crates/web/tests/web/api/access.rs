@@ -27,6 +27,16 @@ async fn a_wrong_password_is_refused_and_too_many_of_them_make_wait() {
 }
 
 #[tokio::test]
+async fn many_who_come_at_once_with_the_right_password_are_all_let_in() {
+    let node = Node::bank().await;
+    let asked: Vec<_> = (0..64).map(|_| tokio::spawn(node.request(Method::GET, "/api/map").send())).collect();
+    for answer in asked {
+        let answer = answer.await.expect("it ends").expect("the node answers");
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn a_reader_sees_that_events_are_there_but_not_what_they_state() {
     let node = Node::bank().await;
     node.add_reader().await;

@@ -77,6 +77,25 @@ impl Node {
         Answer::of(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Makes a persistent subscription to a stream, with a form of the console.
+    pub(crate) async fn group(&self, stream: &str, group: &str) {
+        let numbers = [
+            ("message_timeout_ms", "30000"),
+            ("max_retry_count", "10"),
+            ("checkpoint_after_ms", "2000"),
+            ("min_checkpoint_count", "10"),
+            ("max_checkpoint_count", "1000"),
+            ("max_subscriber_count", "0"),
+            ("live_buffer_size", "500"),
+            ("read_batch_size", "20"),
+            ("history_buffer_size", "500"),
+        ];
+        let names = [("source", stream), ("group", group), ("start", "first"), ("strategy", "RoundRobin")];
+        let form = self.request(Method::POST, "/subscriptions").form(&[&names[..], &numbers].concat());
+        let answer = Answer::of(form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    }
+
     /// The position of the newest event.
     pub(crate) async fn head(&self) -> u64 {
         self.bus.store().head().await.expect("it can be read").expect("there are events").0

@@ -80,7 +80,11 @@ async fn data_is_hidden_from_readers_on_every_page() {
             page.text
         );
     }
-    for path in ["/aggregates/account/jsdf", "/queries/balances"] {
+    node.group("account-jsdf", "mailers").await;
+    let group = "/subscriptions/account-jsdf/mailers";
+    assert_eq!(rita.get(group).await.status, StatusCode::OK);
+    assert_eq!(rita.post(group, &[("do", "delete")]).await.status, StatusCode::FORBIDDEN);
+    for path in ["/aggregates/account/jsdf", "/queries/balances", "/subscriptions/new"] {
         assert_eq!(rita.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
 }

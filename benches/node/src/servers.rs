@@ -1,0 +1,66 @@
+//! Both servers, each over a folder of its own in the working folder, until they are dropped.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+use umadb_client::{AsyncUmaDbClient, UmaDbClient};
+
+/// How long a server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two running servers, and where they listen.
+pub struct Servers {
+    pub node: String,
+    pub umadb: String,
+    _running: [Child; 2],
+    _folder: TempDir,
+}
+
+impl Servers {
+    pub async fn start(engine: &str, umadb: &str) -> Result<Self> {
+        let folder = TempDir::new_in(".")?;
+        let store = format!("file:{}", folder.path().join("node").display());
+        let mut node = Command::new(engine)
+            .args(["--json", "--store", &store, "serve", "--no-app", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{engine} cannot be started"))?;
+        let mut line = String::new();
+        BufReader::new(node.stdout.take().context("no output")?).read_line(&mut line).await?;
+        let told: serde_json::Value = serde_json::from_str(&line).context("the node does not tell where it listens")?;
+        let address = told["listening"].as_str().context("the node does not tell where it listens")?;
+        let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let uma = Command::new(umadb)
+            .args(["--listen", &free.to_string(), "--db-path"])
+            .arg(folder.path().join("uma"))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{umadb} cannot be started"))?;
+        Ok(Servers {
+            node: format!("kurrentdb://{address}?tls=false"),
+            umadb: format!("http://{free}"),
+            _running: [node, uma],
+            _folder: folder,
+        })
+    }
+}
+
+/// Connects as soon as the server answers.
+pub async fn umadb_client(url: &str) -> Result<AsyncUmaDbClient> {
+    let begun = Instant::now();
+    loop {
+        match UmaDbClient::new(url.to_owned()).connect_async().await {
+            Ok(client) => return Ok(client),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error).context("UmaDB does not answer"),
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
