@@ -9,7 +9,7 @@ mod kit;
 use std::{io::ErrorKind, sync::Mutex};
 
 use engine_log::{
-    ClosedUnmarked, LogStore, OpenError,
+    ClosedUnmarked, LogOptions, LogStore, OpenError,
     disk::{
         Disk, File, Held, Lock, LockError, Mode,
         sim::{Failure, Plan, SimDisk},
@@ -17,7 +17,7 @@ use engine_log::{
 };
 use engine_store::{AppendError, AppendRequest, EventStore, ReadAll};
 use engine_types::ExpectedRevision;
-use kit::{Call, Random, how_many, open, stream, wait};
+use kit::{Call, Random, how_many, open, open_with, stream, wait};
 use rustix::io::Errno;
 
 const FAILURES: [Failure; 5] = [
@@ -61,12 +61,12 @@ fn workload(seed: u64, calls: usize) -> Vec<Call> {
 
 /// Runs the calls on a disk that fails as planned, then opens it again, as it is when the process is started
 /// again, and compares it with a store that was never disturbed.
-fn fail_once(calls: &[Call], plan: Plan) {
+fn fail_once(calls: &[Call], plan: Plan, options: &LogOptions) {
     let disk = SimDisk::new();
     let place = format!("{plan:?}");
     let undisturbed = SimDisk::new();
     let model = open(&undisturbed).unwrap();
-    let store = open(&disk).unwrap();
+    let store = open_with(&disk, options).unwrap();
     disk.fail(Some(Plan { first: disk.operations() + plan.first, ..plan }));
     let mut unknown = Vec::new();
     for call in calls {
@@ -82,7 +82,7 @@ fn fail_once(calls: &[Call], plan: Plan) {
     let before = wait(kit::seen(&store)).events.len();
     drop(store);
     disk.fail(None);
-    let store = open(&disk).unwrap_or_else(|error| panic!("{place}: {error}"));
+    let store = open_with(&disk, options).unwrap_or_else(|error| panic!("{place}: {error}"));
     let left = wait(kit::seen(&store));
     let settled = wait(kit::seen(&model));
     assert!(left.events.len() >= before, "{place}: an event that was seen is gone");
@@ -117,12 +117,21 @@ fn assert_same_but_ids(
 
 #[test]
 fn whatever_operation_fails_nothing_acknowledged_is_lost_and_nothing_refused_is_there() {
+    fail_everywhere(&kit::options());
+}
+
+#[test]
+fn whatever_operation_fails_in_a_compressed_and_chained_store_nothing_is_lost_either() {
+    fail_everywhere(&kit::compressed_and_chained());
+}
+
+fn fail_everywhere(options: &LogOptions) {
     let wanted = how_many("ENGINE_LOG_FAULTS", 400);
     let mut made = 0;
     for seed in how_many("ENGINE_LOG_SEED", 1).. {
         let calls = workload(seed, 40);
         let disk = SimDisk::new();
-        let store = open(&disk).unwrap();
+        let store = open_with(&disk, options).unwrap();
         let begin = disk.operations();
         for call in &calls {
             let _answer = wait(call.make(&store));
@@ -133,7 +142,7 @@ fn whatever_operation_fails_nothing_acknowledged_is_lost_and_nothing_refused_is_
         for first in 0..operations {
             let failure = FAILURES[usize::try_from(random.below(FAILURES.len() as u64)).unwrap()];
             let count = [1, 1, 2, 1_000][usize::try_from(random.below(4)).unwrap()];
-            fail_once(&calls, Plan { first, count, failure });
+            fail_once(&calls, Plan { first, count, failure }, options);
             made += 1;
             if made == wanted {
                 return;

@@ -22,6 +22,9 @@ const DUE: usize = usize::MAX - 1;
 /// The number of the entry among what derives from its cause: commands are numbered from 0 on.
 const ENTRY: usize = usize::MAX;
 
+/// The room that an entry usually takes.
+const ENTRY_BYTES: usize = 1_024;
+
 /// The id of the entry that `cause` led to in the stream of an instance.
 pub(super) fn entry_id(stream: &StreamName, cause: Uuid) -> Uuid {
     CommandId(cause).event_id(stream.as_str(), ENTRY)
@@ -42,8 +45,11 @@ impl<P: ProcessManager> Manager<P> {
         (entry_type, entry): (&'static str, &impl Serialize),
         (correlation_id, cause): (Option<&CorrelationId>, Uuid),
     ) -> Result<Result<Revision, Overtaken>, HandlerError> {
-        let data = Bytes::from(serde_json::to_vec(entry).map_err(HandlerError::park)?);
-        let metadata = Bytes::from(metadata(correlation_id, cause));
+        let mut data = Vec::with_capacity(ENTRY_BYTES);
+        serde_json::to_writer(&mut data, entry).map_err(HandlerError::park)?;
+        // Without spare room, which a store in memory would keep.
+        let data = Bytes::from(data.into_boxed_slice());
+        let metadata = Bytes::from(metadata(correlation_id, cause).into_boxed_slice());
         let expected = ExpectedRevision::from(instance.revision);
         let mut lost = None;
         for _ in 0..=self.options.conflict_retries {

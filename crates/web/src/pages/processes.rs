@@ -12,6 +12,7 @@ use engine_runtime::{
     map::ProcessDescription,
     processes::{InstanceState, ProcessesError},
 };
+use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -197,9 +198,19 @@ pub(super) async fn order(
     let outcome = if done.is_ok() { "done" } else { "refused" };
     audit::record(web.store(), &posted.caller, &order, &subject, json!({ "reason": reason }), outcome).await;
     let told = match done {
+        // One that had never begun is not there any more.
+        Ok(done) if order == "stop" => {
+            let done = format!("{id}: {done}");
+            return Ok(Redirect::to(&format!("/processes/{}?done={}", encoded(&name), encoded(&done))));
+        }
         Ok(done) => format!("done={}", encoded(&done)),
-        Err(ProcessesError::Refused(fault)) => format!("fault={}", encoded(&fault)),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let problem = Problem::from(error);
+            if problem.status() != StatusCode::UNPROCESSABLE_ENTITY {
+                return Err(Fault::Problem(Box::new(problem)));
+            }
+            format!("fault={}", encoded(problem.detail()))
+        }
     };
     Ok(Redirect::to(&format!("/processes/{}/{}?{told}", encoded(&name), encoded(&id))))
 }

@@ -4,3 +4,4 @@ mod overview;
 mod security;
 mod sessions;
 mod store;
+mod streams;

@@ -70,6 +70,15 @@ async fn it_counts_processes_that_are_stuck_and_leads_to_them() {
     assert!(overview.contains(link) && overview.contains("is stuck."), "{overview}");
     let instances = node.get(link).await.text;
     assert!(instances.contains("the seal is lost") && instances.contains("/processes/notary/jsdf"));
+    let ops = node.sign_in("ops", "changeit").await;
+    let told = async |answer: crate::kit::Answer| {
+        let page = answer.headers["location"].to_str().expect("text").to_owned();
+        ops.get(&page).await.text
+    };
+    let again = told(ops.post("/processes/notary/jsdf/retry", &[]).await).await;
+    assert!(again.contains("the seal is lost"), "{again}");
+    let stopped = told(ops.post("/processes/notary/jsdf/stop", &[("reason", "a new seal")]).await).await;
+    assert!(stopped.contains("It has ended."), "{stopped}");
 }
 
 #[tokio::test]

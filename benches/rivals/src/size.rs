@@ -1,0 +1,118 @@
+//! Whether the log becomes slower with its size: the same figures with few events and with many.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engine_store::EventStore;
+
+use crate::{
+    event::append,
+    stores::{Log, Reader, Rival},
+    work::{concurrent, runtime},
+};
+
+/// Events of one stream, scattered over the whole store.
+const EACH: u64 = 20;
+
+/// Events that are written together when the store is filled.
+const TOGETHER: u64 = 20_000;
+
+/// Streams that are read, at most.
+const READ: u64 = 20_000;
+
+/// Measures with so many events, and prints one column for each size.
+pub fn run(folder: &Path, sizes: &[u64], share: u64) -> anyhow::Result<()> {
+    let mut columns = Vec::new();
+    for size in sizes {
+        columns.push(measure(&folder.join(size.to_string()), *size / share)?);
+    }
+    println!("{:<44}{}", "", sizes.iter().map(|size| format!("{:>16}", size / share)).collect::<String>());
+    for line in 0..columns[0].len() {
+        let figures = columns.iter().map(|column| format!("{:>16}", column[line].1));
+        println!("{:<44}{}", columns[0][line].0, figures.collect::<String>());
+    }
+    Ok(())
+}
+
+type Figures = Vec<(&'static str, String)>;
+
+fn measure(folder: &Path, events: u64) -> anyhow::Result<Figures> {
+    let runtime = runtime()?;
+    let log = Log::open(folder)?;
+    let streams = (events / EACH).max(1);
+    let begin = Instant::now();
+    runtime.block_on(fill(&log, events, streams))?;
+    let mut figures = vec![("filling, events", rate(events, begin.elapsed()))];
+    runtime.block_on(log.store().close())?;
+    drop(log);
+    let begin = Instant::now();
+    let log = Log::open(folder)?;
+    figures.push(("open after a clean stop", format!("{:.1?}", begin.elapsed())));
+    figures.push(("memory of the process, just opened", format!("{} MiB", resident_mib())));
+    let mut reader = log.reader()?;
+    reading(&mut reader, streams, &mut figures)?;
+
+    let lone = 1_000;
+    let begin = Instant::now();
+    runtime.block_on(async {
+        for number in 0..lone {
+            log.append(append(number * 7_919 % streams, 1)).await?;
+        }
+        anyhow::Ok(())
+    })?;
+    figures.push(("lone durable append", rate(lone, begin.elapsed())));
+    let rival = Arc::new(Rival::Log(log.clone()));
+    let begin = Instant::now();
+    let count = runtime.block_on(concurrent(&rival, 200_000, 0))?;
+    figures.push(("128 callers, one event each", rate(count, begin.elapsed())));
+    let begin = Instant::now();
+    for number in 0..100 {
+        runtime.block_on(log.append(append(900_000_000 + number, 1_024)))?;
+    }
+    figures.push(("batches of 1,024 events", rate(102_400, begin.elapsed())));
+    figures.push(("memory of the process, at the end", format!("{} MiB", resident_mib())));
+    runtime.block_on(log.store().close())?;
+    Ok(figures)
+}
+
+fn reading(reader: &mut impl Reader, streams: u64, figures: &mut Figures) -> anyhow::Result<()> {
+    for what in ["streams at random, events, cold", "streams at random, events, warm"] {
+        let (begin, mut count) = (Instant::now(), 0);
+        for number in 0..READ.min(streams) {
+            let name = format!("account-{}", number * 7_919 % streams);
+            count += reader.stream(&name)?;
+        }
+        figures.push((what, rate(count, begin.elapsed())));
+    }
+    let begin = Instant::now();
+    let count = reader.scan()?;
+    figures.push(("scan of all events", rate(count, begin.elapsed())));
+    Ok(())
+}
+
+/// Events of all streams in turn; many appends are under way together.
+async fn fill(log: &Log, events: u64, streams: u64) -> anyhow::Result<()> {
+    for first in (0..events).step_by(usize::try_from(TOGETHER)?) {
+        let appends = (first..events.min(first + TOGETHER)).map(|number| {
+            let log = log.clone();
+            tokio::spawn(async move { log.append(append(number % streams, 1)).await })
+        });
+        for append in appends.collect::<Vec<_>>() {
+            append.await??;
+        }
+    }
+    Ok(())
+}
+
+fn rate(count: u64, took: Duration) -> String {
+    format!("{:.0}/s", count as f64 / took.as_secs_f64())
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1_024
+}
