@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use futures_util::StreamExt;
 use kurrentdb::{
     AppendToStreamOptions, BatchAppendOptions, Client, EventData, ReadAllOptions, StreamState,
@@ -164,7 +164,7 @@ async fn main() -> Result<()> {
     };
     let length = Duration::from_secs(rest.first().map_or(Ok(5), |seconds| seconds.parse())?);
     let servers = Servers::start(engine, umadb).await?;
-    let node = Node(Client::new(servers.node.parse()?)?);
+    let node = Node(Client::new(servers.node.parse()?).map_err(|error| anyhow!("{error:#}"))?);
     let umadb = UmaDb(Arc::new(servers::umadb_client(&servers.umadb).await?));
     node.append(0, 1).await?;
     umadb.append(0, 1).await?;
