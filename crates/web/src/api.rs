@@ -13,6 +13,7 @@ mod processes;
 mod queries;
 mod read_models;
 mod streams;
+pub(crate) mod timers;
 pub(crate) mod wire;
 
 use axum::{
@@ -55,7 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(processes::show))
         .routes(routes!(processes::retry))
         .routes(routes!(processes::stop))
-        .routes(routes!(processes::timers))
+        .routes(routes!(timers::list))
         .routes(routes!(map::map))
         .routes(routes!(openapi::document))
 }

@@ -19,7 +19,6 @@ mod meter;
 mod options;
 mod pages;
 mod policy;
-mod timers;
 mod trace;
 mod web;
 

@@ -22,6 +22,7 @@ mod store;
 mod streams;
 mod subscriptions;
 mod tail;
+mod timers;
 mod users;
 
 use axum::{
@@ -70,7 +71,7 @@ pub(crate) fn router() -> Router<Web> {
         .route("/processes/{name}", get(processes::instances))
         .route("/processes/{name}/{id}", get(processes::show))
         .route("/processes/{name}/{id}/{order}", post(processes::order))
-        .route("/timers", get(processes::timers))
+        .route("/timers", get(timers::list))
         .route("/subscriptions", get(subscriptions::list).post(subscriptions::create))
         .route("/subscriptions/new", get(subscriptions::new))
         .route("/subscriptions/{source}/{group}", get(subscriptions::show).post(subscriptions::order))

@@ -1,4 +1,4 @@
-//! `/api/processes` and `/api/timers`: the instances of process managers, and telling them what to do.
+//! `/api/processes`: the instances of process managers, and telling them what to do.
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use super::{CommandProblems, Problem, ReadProblems, commands::read_fields};
 use crate::{
     Web,
     access::{Caller, Operator},
-    audit, timers,
+    audit,
 };
 
 /// The process managers that there are.
@@ -178,48 +178,4 @@ pub(super) async fn stop(
     let order = web.bus().processes().stop(&process, &id, &reason);
     audit::order(web.store(), &caller, "stop", &subject, json!({ "reason": reason }), order).await?;
     Ok(Json(InstanceDone { process, id, events: None }))
-}
-
-/// A timer that waits.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Timer {
-    /// The process manager.
-    process: &'static str,
-    /// The instance.
-    instance: String,
-    /// Its name.
-    name: String,
-    /// When it is due, in UTC.
-    due: String,
-    /// The command that is sent then.
-    command: String,
-    /// The stream of the instance that it is sent to.
-    target: String,
-}
-
-/// Timers that wait.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Timers {
-    /// The timers, the next that is due first.
-    timers: Vec<Timer>,
-    /// Whether all instances were looked at.
-    complete: bool,
-}
-
-/// The timers that wait, the next that is due first.
-#[utoipa::path(
-    get, path = "/api/timers", tag = "processes",
-    responses((status = 200, description = "The timers.", body = Timers), ReadProblems),
-)]
-pub(super) async fn timers(_: Caller, State(web): State<Web>) -> Result<Json<Timers>, Problem> {
-    let found = timers::waiting(&web).await?;
-    let timer = |timer: timers::Waiting| Timer {
-        process: timer.process,
-        instance: timer.instance,
-        name: timer.timer.name,
-        due: timer.timer.due.to_string(),
-        command: timer.timer.command,
-        target: timer.timer.target,
-    };
-    Ok(Json(Timers { timers: found.timers.into_iter().map(timer).collect(), complete: found.is_complete }))
 }

@@ -21,7 +21,7 @@ use super::{
     Fault, Nav, Page, Posted, Seen, layout,
     parts::{empty, encoded, notice, words},
 };
-use crate::{Web, access::Role, api::Problem, audit, timers};
+use crate::{Web, access::Role, api::Problem, audit};
 
 /// How many instances a page shows.
 const SHOWN: usize = 50;
@@ -213,29 +213,4 @@ pub(super) async fn order(
         }
     };
     Ok(Redirect::to(&format!("/processes/{}/{}?{told}", encoded(&name), encoded(&id))))
-}
-
-/// `/timers`: what waits for its time.
-pub(super) async fn timers(Seen(caller): Seen, State(web): State<Web>) -> Page {
-    let found = timers::waiting(&web).await?;
-    let body = html! {
-        (layout::head(&html! { "Timers" }, "Commands that are sent at their time, also after a restart.", &html! {}))
-        @if !found.is_complete { (notice("warn", "There are more instances than were looked at; other timers may wait too.")) }
-        section.card id="timers" data-live="" hx-get="/timers" hx-select="#timers" hx-target="#timers" hx-swap="outerMorph" hx-trigger="live" {
-            @if found.timers.is_empty() { (empty("No timer waits", "Process managers set them.")) }
-            @else { div.scroll { table {
-                thead { tr { th.fit { "Due" } th { "Timer" } th { "Instance" } th { "Command" } th.optional { "For" } } }
-                tbody { @for waiting in &found.timers {
-                    tr {
-                        td.fit { (waiting.timer.due) }
-                        td { (waiting.timer.name) }
-                        td.mono { a href={ "/processes/" (waiting.process) "/" (encoded(&waiting.instance)) } { (waiting.process) "-" (waiting.instance) } }
-                        td { a.type href={ "/commands/" (waiting.timer.command) } { (waiting.timer.command) } }
-                        td.optional { (layout::stream_link(&waiting.timer.target)) }
-                    }
-                } }
-            } } }
-        }
-    };
-    Ok(layout::page(&web, &caller, Nav::Timers, "Timers", &body))
 }

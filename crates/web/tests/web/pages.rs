@@ -5,3 +5,4 @@ mod security;
 mod sessions;
 mod store;
 mod streams;
+mod timers;

@@ -5,6 +5,7 @@ use engine_runtime::{
     listen::HandlersError,
     processes::ProcessesError,
     read_models::{ProjectionsError, QueryError},
+    timers::TimersError,
 };
 use engine_store::{AppendError, MaintenanceError, ReadError};
 use engine_types::{command::InvalidCommand, stream::InvalidName};
@@ -162,6 +163,16 @@ impl From<ProcessesError> for Problem {
             ProcessesError::Handlers(error) => error.into(),
             ProcessesError::Store(error) => error.into(),
             _ => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail),
+        }
+    }
+}
+
+impl From<TimersError> for Problem {
+    fn from(error: TimersError) -> Self {
+        match error {
+            TimersError::Read(error) => error.into(),
+            TimersError::Write(error) => error.into(),
+            other => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", other.to_string()),
         }
     }
 }

@@ -94,14 +94,3 @@ async fn an_event_is_a_test_to_copy_and_says_what_it_belongs_to() {
     assert!(page.contains("/aggregates/account/jsdf?at=2") && page.contains("Sent by"), "{page}");
     assert_eq!(node.get("/events/4711").await.status, StatusCode::NOT_FOUND);
 }
-
-#[tokio::test]
-async fn a_timer_that_waits_is_listed_with_its_command() {
-    let node = Node::of(conference::app(), engine_web::WebOptions::default()).await;
-    node.send("AddSeats", json!({ "id": "c1", "seats": 10 })).await;
-    node.send("PlaceOrder", json!({ "id": "o1", "conference": "c1", "seats": 2 })).await;
-    let page = node.until("/timers", |page| page.contains("/commands/ExpireOrder")).await;
-    assert!(page.contains("o1"), "{page}");
-    let timers = node.get("/api/timers").await.expect(StatusCode::OK);
-    assert_eq!(timers["timers"][0]["command"], "ExpireOrder", "{timers}");
-}
