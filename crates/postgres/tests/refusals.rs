@@ -134,7 +134,9 @@ async fn one_append_that_the_server_does_not_take_is_not_the_fault_of_the_others
 
 #[tokio::test]
 async fn who_cannot_be_let_in_is_told_so() {
-    let url = url().replace("engine@", "nobody@");
+    let url = url();
+    let (_, place) = url.split_once('@').unwrap();
+    let url = format!("postgres://nobody@{place}");
     let refused = PostgresStore::open(&url, PostgresOptions::default()).await.unwrap_err();
     assert!(matches!(refused, OpenError::Unreachable { .. }), "{refused:?}");
     assert!(refused.to_string().contains("role \"nobody\" does not exist"), "{refused}");

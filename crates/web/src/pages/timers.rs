@@ -20,14 +20,11 @@ pub(super) struct Which {
     after: String,
 }
 
-pub(super) async fn list(
-    Seen(caller): Seen,
-    State(web): State<Web>,
-    Query(which): Query<Which>,
-) -> Page {
+pub(super) async fn list(Seen(caller): Seen, State(web): State<Web>, Query(which): Query<Which>) -> Page {
     let after = Some(which.after.as_str()).filter(|after| !after.is_empty());
     let page = web.bus().timers().list(after.map(api::timers::id).transpose()?, SHOWN).await?;
-    let here = after.map_or_else(|| "/timers".to_owned(), |after| format!("/timers?after={}", encoded(after)));
+    let here =
+        after.map_or_else(|| "/timers".to_owned(), |after| format!("/timers?after={}", encoded(after)));
     let body = html! {
         (layout::head(&html! { "Timers" }, "Commands that are sent at their time, also after a restart.", &html! {}))
         section.card id="timers" data-live="" hx-get=(here) hx-select="#timers" hx-target="#timers" hx-swap="outerMorph" hx-trigger="live" {

@@ -1,7 +1,6 @@
 //! Finding streams and events, paging through them, and looking at one.
 
 use reqwest::StatusCode;
-use serde_json::json;
 
 use crate::kit::Node;
 
