@@ -36,7 +36,7 @@ fn with_a_mount_of_its_own(engine: &Engine, test: &str, mount: &str, script: &st
         Err(error) => error.to_string(),
     };
     // Past the test runner's capture: whoever reads the log is to know what was not tested.
-    let _ = writeln!(std::io::stderr(), "not run: {test}: no mount of its own: {why}");
+    let _ = writeln!(std::io::stderr(), "skipped {test}: no mount of its own: {why}");
     false
 }
 
