@@ -179,7 +179,7 @@ fn file(folder: &Path, end: &str) -> std::path::PathBuf {
 
 #[test]
 fn a_store_of_another_version_is_told_with_both_versions_and_left_alone() {
-    for (end, newest) in [("/store", 1), (".log", 2)] {
+    for (end, newest) in [("/store", 1), (".log", 3)] {
         let engine = Engine::with_account();
         let file = file(&engine.folder().join("engine-data"), end);
         let before = fs::read(&file).unwrap();
