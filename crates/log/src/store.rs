@@ -13,7 +13,6 @@ use engine_store::{
     EventStore, EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll,
     ReadError, ReadStream, ScavengeReport, SegmentReport, StoreStats, StreamMetadata, StreamPage,
     StreamQuery, StreamsPage, SubscribeTo, Subscription, VerifyProgress, VerifyReport, document,
-    stream_metadata,
     subscribe::{Follow, Pages},
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
@@ -158,15 +157,6 @@ impl EventStore for LogStore {
         let metadata =
             if stream.is_metadata() { StreamMetadata::of_metadata_streams() } else { known.metadata };
         Ok((metadata, known.metadata_revision))
-    }
-
-    async fn set_stream_metadata(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError> {
-        self.append(stream_metadata::request(stream, expected, &metadata)?).await
     }
 
     async fn delete_stream(

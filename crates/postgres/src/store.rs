@@ -143,15 +143,6 @@ impl EventStore for PostgresStore {
         Ok((facts.metadata, of_metadata))
     }
 
-    async fn set_stream_metadata(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError> {
-        self.append(stream_metadata::request(stream, expected, &metadata)?).await
-    }
-
     async fn delete_stream(
         &self,
         stream: &StreamName,

@@ -25,7 +25,7 @@ use crate::{
     AllPage, AppendError, AppendRequest, Appended, Clock, DeleteMode, Document, DocumentKey, EventStore,
     EventTypeCount, ExpectedVersion, Filter, MaintenanceError, Progress, Properties, ReadAll, ReadError,
     ReadStream, ScavengeReport, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
-    Subscription, SystemClock, concurrency::StreamState, document, stream_metadata, subscribe::Follow,
+    Subscription, SystemClock, concurrency::StreamState, document, subscribe::Follow,
 };
 use state::State;
 
@@ -152,15 +152,6 @@ impl EventStore for MemoryStore {
         stream: &StreamName,
     ) -> Result<(StreamMetadata, CurrentRevision), ReadError> {
         self.inner.read()?.stream_metadata(stream)
-    }
-
-    async fn set_stream_metadata(
-        &self,
-        stream: &StreamName,
-        expected: ExpectedRevision,
-        metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError> {
-        self.inner.append(stream_metadata::request(stream, expected, &metadata)?)
     }
 
     async fn delete_stream(

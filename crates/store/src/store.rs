@@ -10,7 +10,7 @@ use crate::{
     AllPage, AppendError, AppendRequest, Appended, BackupReport, Document, DocumentKey, EventTypeCount,
     ExpectedVersion, Filter, MaintenanceError, Progress, ReadAll, ReadError, ReadStream, ScavengeReport,
     SegmentReport, StoreStats, StreamMetadata, StreamPage, StreamQuery, StreamsPage, SubscribeTo,
-    Subscription, VerifyProgress, VerifyReport,
+    Subscription, VerifyProgress, VerifyReport, stream_metadata,
 };
 
 /// Keeps events in streams. Everything that the engine does to the world outside goes through this trait.
@@ -91,7 +91,9 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         stream: &StreamName,
         expected: ExpectedRevision,
         metadata: StreamMetadata,
-    ) -> Result<Appended, AppendError>;
+    ) -> Result<Appended, AppendError> {
+        self.append(stream_metadata::request(stream, expected, &metadata)?).await
+    }
 
     /// Deletes a stream, softly or for ever. See [`DeleteMode`].
     ///

@@ -62,25 +62,6 @@ pub struct GroupSettings {
     pub strategy: String,
 }
 
-impl Default for GroupSettings {
-    fn default() -> Self {
-        GroupSettings {
-            resolve_links: false,
-            extra_statistics: false,
-            message_timeout_ms: 30_000,
-            max_retry_count: 10,
-            checkpoint_after_ms: 2_000,
-            min_checkpoint_count: 10,
-            max_checkpoint_count: 1_000,
-            max_subscriber_count: 0,
-            live_buffer_size: 500,
-            read_batch_size: 20,
-            history_buffer_size: 500,
-            strategy: STRATEGIES[0].to_owned(),
-        }
-    }
-}
-
 /// What a group is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupDefinition {
@@ -165,6 +146,9 @@ pub enum GroupsError {
 /// Keeps groups, and hands their events out.
 #[async_trait]
 pub trait Groups: Send + Sync + 'static {
+    /// What a group is like of which nothing else is said.
+    fn defaults(&self) -> GroupSettings;
+
     /// All groups, by name.
     ///
     /// # Errors

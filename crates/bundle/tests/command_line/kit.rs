@@ -9,6 +9,17 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What a new user of the bank types, over any store.
+pub(crate) const SESSION: &str = "\
+send CreateAccount id=jsdf
+send DepositMoney id=jsdf amount=23
+show account jsdf
+query balances
+read account-jsdf
+streams
+exit
+";
+
 /// A folder in which `engine` is called.
 pub(crate) struct Engine {
     folder: TempDir,

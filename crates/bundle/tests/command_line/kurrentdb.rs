@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{
-    kit::{Console, Engine},
+    kit::{Console, Engine, SESSION},
     processes::until_all_have_ended,
 };
 
@@ -49,16 +49,6 @@ fn serve(engine: &Engine, listen: &str) -> (Console, String) {
     let line: Value = serde_json::from_str(&line).unwrap();
     (node, line["listening"].as_str().unwrap().to_owned())
 }
-
-const SESSION: &str = "\
-send CreateAccount id=jsdf
-send DepositMoney id=jsdf amount=23
-show account jsdf
-query balances
-read account-jsdf
-streams
-exit
-";
 
 #[test]
 fn the_session_of_the_bank_works_over_a_node_and_a_restart_still_says_23() {

@@ -3,7 +3,7 @@
 use engine_postgres_server::{fresh_schema, in_schema, url};
 use serde_json::{Value, json};
 
-use crate::kit::{Ended, Engine};
+use crate::kit::{Ended, Engine, SESSION};
 
 /// Calls `engine` over one schema.
 struct Bank {
@@ -28,16 +28,6 @@ impl Bank {
         self.engine.json(&[&["--store", &self.store], arguments].concat())
     }
 }
-
-const SESSION: &str = "\
-send CreateAccount id=jsdf
-send DepositMoney id=jsdf amount=23
-show account jsdf
-query balances
-read account-jsdf
-streams
-exit
-";
 
 #[test]
 fn the_session_of_the_bank_works_and_a_restart_still_says_23() {

@@ -119,6 +119,10 @@ fn settings(of: &Settings) -> GroupSettings {
 
 #[async_trait]
 impl Groups for NodeGroups {
+    fn defaults(&self) -> GroupSettings {
+        settings(&Settings::default())
+    }
+
     async fn list(&self) -> Result<Vec<GroupReport>, GroupsError> {
         let none = GroupKey { source: "$all".to_owned(), group: String::new() };
         let handles = self.0.groups.list(&self.0, None).await.map_err(refusal(&none))?;

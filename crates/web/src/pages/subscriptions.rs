@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Web,
-    access::Role,
+    access::{Caller, Role},
     api::Problem,
     audit,
     groups::{GroupKey, GroupReport, Groups, GroupsError},
@@ -114,12 +114,17 @@ pub(super) async fn new(Seen(caller): Seen, State(web): State<Web>) -> Page {
     if caller.role < Role::Operator {
         return Err(Problem::forbidden(&caller, Role::Operator).into());
     }
-    groups(&web)?;
+    new_page(&web, &caller, &[], "")
+}
+
+/// A form for a new group. `sent` is shown again, with what is wrong.
+fn new_page(web: &Web, caller: &Caller, sent: &[(String, String)], fault: &str) -> Page {
+    let defaults = groups(web)?.defaults();
     let body = html! {
         (layout::head(&html! { "New subscription" }, "", &html! { a.button href="/subscriptions" { "All subscriptions" } }))
-        section.card { div.body { (settings::new_form(&caller, &[], "")) } }
+        section.card { div.body { (settings::new_form(caller, &defaults, sent, fault)) } }
     };
-    Ok(layout::page(&web, &caller, Nav::Subscriptions, "New subscription", &body))
+    Ok(layout::page(web, caller, Nav::Subscriptions, "New subscription", &body))
 }
 
 /// `POST /subscriptions`: makes one, or shows the form again with what is wrong.
@@ -146,13 +151,7 @@ pub(super) async fn create(
         audit::order(web.store(), &posted.caller, "create", &key.to_string(), details(&posted), made).await;
     match made {
         Ok(()) => Ok(Ok(Redirect::to(&format!("{}?done={}", path(&key), encoded("It is made."))))),
-        Err(GroupsError::Refused(fault)) => {
-            let body = html! {
-                (layout::head(&html! { "New subscription" }, "", &html! { a.button href="/subscriptions" { "All subscriptions" } }))
-                section.card { div.body { (settings::new_form(&posted.caller, &posted.fields, &fault)) } }
-            };
-            Ok(Err(layout::page(&web, &posted.caller, Nav::Subscriptions, "New subscription", &body)))
-        }
+        Err(GroupsError::Refused(fault)) => Ok(Err(new_page(&web, &posted.caller, &posted.fields, &fault)?)),
         Err(error) => Err(error.into()),
     }
 }

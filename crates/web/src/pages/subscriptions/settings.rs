@@ -43,7 +43,12 @@ fn number(settings: &GroupSettings, name: &str) -> u64 {
 }
 
 /// The form of a group that is not there yet. `sent` is shown again, with what is wrong.
-pub(super) fn new_form(caller: &Caller, sent: &[(String, String)], fault: &str) -> Markup {
+pub(super) fn new_form(
+    caller: &Caller,
+    defaults: &GroupSettings,
+    sent: &[(String, String)],
+    fault: &str,
+) -> Markup {
     let value =
         |name: &str| sent.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     html! {
@@ -56,7 +61,7 @@ pub(super) fn new_form(caller: &Caller, sent: &[(String, String)], fault: &str) 
                 span.hint id="source-hint" { "Such as account-jsdf, or $all for all streams." }
             }
             div.field { label for="group" { "Name of the group" } input id="group" name="group" value=(value("group")) required autocomplete="off"; }
-            (inputs(&GroupSettings::default(), GroupStart::First, sent))
+            (inputs(defaults, GroupStart::First, sent))
             div.actions { button.primary type="submit" { "Make it" } }
         }
     }
