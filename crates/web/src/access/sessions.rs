@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn the_cookie_goes_over_tls_only_where_there_is_tls_also_when_it_is_taken_away() {
+        for secret in [Some("secret"), None] {
+            assert!(set_cookie(secret, true).contains("; Secure"));
+            assert!(!set_cookie(secret, false).contains("Secure"));
+        }
+    }
+
+    #[test]
     fn the_one_who_was_idle_longest_makes_room() {
         let sessions = Sessions::new(2, Duration::from_secs(60), Duration::from_secs(60));
         let [ada, bob] = ["ada", "bob"].map(|login| sessions.begin(&user(login)));
