@@ -1,5 +1,6 @@
 //! The console, without a browser.
 
+mod handlers;
 mod overview;
 mod security;
 mod sessions;
