@@ -8,6 +8,7 @@
 //! cargo run --release --manifest-path benches/node/Cargo.toml -- target/release/engine v/bin/umadb [SECONDS]
 //! ```
 
+mod cost;
 mod servers;
 
 use std::{
@@ -21,8 +22,8 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use futures_util::StreamExt;
 use kurrentdb::{
-    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, Client, EventData, ReadAllOptions, StreamState,
-    SubscriptionFilter,
+    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, Client, EventData, ReadAllOptions,
+    StreamState, SubscriptionFilter,
 };
 use tokio::task::JoinSet;
 use umadb_client::AsyncUmaDbClient;
@@ -76,8 +77,13 @@ impl Append for Batched {
 
 impl Append for UmaDb {
     async fn append(&self, caller: usize, events: usize) -> Result<()> {
-        let event =
-            || DcbEvent::default().event_type("Loaded").tags([format!("load-{caller}")]).data(DATA).uuid(Uuid::new_v4());
+        let event = || {
+            DcbEvent::default()
+                .event_type("Loaded")
+                .tags([format!("load-{caller}")])
+                .data(DATA)
+                .uuid(Uuid::new_v4())
+        };
         let events = (0..events).map(|_| event()).collect();
         self.0.append(events, None, None).await?;
         Ok(())
@@ -85,7 +91,15 @@ impl Append for UmaDb {
 }
 
 /// Appends from so many callers at the same time, each one after the other.
-async fn measure(name: &str, to: impl Append, callers: usize, events: usize, length: Duration) -> Result<f64> {
+async fn measure(
+    (name, server): (&str, u32),
+    to: impl Append,
+    callers: usize,
+    events: usize,
+    length: Duration,
+) -> Result<f64> {
+    let used = || Ok::<_, anyhow::Error>((cost::used_by(std::process::id())?, cost::used_by(server)?));
+    let before = used()?;
     let done = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let mut all = JoinSet::new();
@@ -109,10 +123,15 @@ async fn measure(name: &str, to: impl Append, callers: usize, events: usize, len
     let rate = waits.len() as f64 * events as f64 / begun.elapsed().as_secs_f64();
     waits.sort_unstable();
     let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)];
+    let after = used()?;
+    let each = |used: Duration| used / u32::try_from(waits.len()).unwrap_or(u32::MAX);
     println!(
-        "{name:<8} {callers:>4} callers × {events:>3} events: {rate:>9.0} events/s   median {:>9.2?}   p99 {:>9.2?}",
+        "{name:<8} {callers:>4} callers × {events:>3} events: {rate:>9.0} events/s   median {:>9.2?}   p99 {:>9.2?}   \
+         processor for each append: client {:>8.2?}, server {:>8.2?}",
         at(50),
-        at(99)
+        at(99),
+        each(after.0 - before.0),
+        each(after.1 - before.1),
     );
     Ok(rate)
 }
@@ -127,7 +146,10 @@ async fn read_node(client: &Client) -> Result<()> {
         while events.next().await?.is_some() {
             count += 1;
         }
-        println!("node     reads ({name}): {:.0} events/s of {count}", count as f64 / begun.elapsed().as_secs_f64());
+        println!(
+            "node     reads ({name}): {:.0} events/s of {count}",
+            count as f64 / begun.elapsed().as_secs_f64()
+        );
     }
     Ok(())
 }
@@ -160,16 +182,17 @@ async fn main() -> Result<()> {
         // In turns, so that what else the machine does meets both.
         let mut rates = [0.0, 0.0, 0.0];
         for _ in 0..2 {
-            rates[0] += measure("node", node.clone(), callers, 1, length).await?;
-            rates[1] += measure("batched", batched.clone(), callers, 1, length).await?;
-            rates[2] += measure("umadb", umadb.clone(), callers, 1, length).await?;
+            rates[0] += measure(("node", servers.node_process), node.clone(), callers, 1, length).await?;
+            rates[1] +=
+                measure(("batched", servers.node_process), batched.clone(), callers, 1, length).await?;
+            rates[2] += measure(("umadb", servers.umadb_process), umadb.clone(), callers, 1, length).await?;
         }
         let [node, batched, umadb] = rates;
         println!("  → {callers} callers: {:.2} times as many, {:.2} batched", node / umadb, batched / umadb);
     }
-    measure("node", node.clone(), 16, BATCH, length).await?;
-    measure("umadb", umadb.clone(), 16, BATCH, length).await?;
-    measure("batched", batched.clone(), 16, BATCH, length).await?;
+    measure(("node", servers.node_process), node.clone(), 16, BATCH, length).await?;
+    measure(("umadb", servers.umadb_process), umadb.clone(), 16, BATCH, length).await?;
+    measure(("batched", servers.node_process), batched.clone(), 16, BATCH, length).await?;
     read_node(&node.0).await?;
     read_umadb(&umadb.0).await
 }

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Servers {
     pub node: String,
     pub umadb: String,
+    pub node_process: u32,
+    pub umadb_process: u32,
     _running: [Child; 2],
     _folder: TempDir,
 }
@@ -34,7 +36,8 @@ impl Servers {
             .with_context(|| format!("{engine} cannot be started"))?;
         let mut line = String::new();
         BufReader::new(node.stdout.take().context("no output")?).read_line(&mut line).await?;
-        let told: serde_json::Value = serde_json::from_str(&line).context("the node does not tell where it listens")?;
+        let told: serde_json::Value =
+            serde_json::from_str(&line).context("the node does not tell where it listens")?;
         let address = told["listening"].as_str().context("the node does not tell where it listens")?;
         let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let uma = Command::new(umadb)
@@ -47,6 +50,8 @@ impl Servers {
         Ok(Servers {
             node: format!("kurrentdb://{address}?tls=false"),
             umadb: format!("http://{free}"),
+            node_process: node.id().context("the node ended")?,
+            umadb_process: uma.id().context("UmaDB ended")?,
             _running: [node, uma],
             _folder: folder,
         })

@@ -1,5 +1,6 @@
 //! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
 
+mod lanes;
 mod prompt;
 
 use std::{io, sync::Arc, time::Duration};
@@ -27,6 +28,9 @@ const REST: Duration = Duration::from_millis(50);
 /// How much a client may have been sent of one call, and of all of its connection, before it takes it.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// How HTTP/2 begins, and no request of HTTP/1.1 does. See RFC 9113, section 3.4.
+const HTTP_2: [u8; 5] = *b"PRI *";
 
 /// Serves connections until the node stops, then lets those that are open come to an end.
 pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
@@ -76,18 +80,32 @@ async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>
     };
     let _open = core.metrics.connections.enter();
     let patience = core.limits.handshake_patience;
-    match tls {
-        Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(Prompt(stream))).await {
-                speak(&core, stream, router).await;
-            }
+    if let Some(tls) = tls {
+        if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(Prompt(stream))).await {
+            speak(&core, stream, router).await;
         }
-        None => {
-            // A client that says nothing is not waited for; from the first byte on, others keep the time.
-            if let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.peek(&mut [0])).await {
-                speak(&core, Prompt(stream), router).await;
-            }
+        return;
+    }
+    // A client that says nothing is not waited for; from the first byte on, others keep the time.
+    let mut first = [0; HTTP_2.len()];
+    match tokio::time::timeout(patience, stream.peek(&mut first)).await {
+        Ok(Ok(1..)) if first == HTTP_2 => change_lane(core.clone(), stream, router).await,
+        Ok(Ok(1..)) => speak(&core, Prompt(stream), router).await,
+        _ => {}
+    }
+}
+
+/// Speaks in a lane of its own, and waits for the end there.
+async fn change_lane(core: Arc<Core>, stream: TcpStream, router: Router) {
+    let Ok(stream) = stream.into_std() else { return };
+    let lane = lanes::next().spawn(async move {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => speak(&core, Prompt(stream), router).await,
+            Err(error) => tracing::warn!(%error, "a connection was not taken"),
         }
+    });
+    if let Err(error) = lane.await {
+        tracing::error!(%error, "a connection broke off");
     }
 }
 
