@@ -5,6 +5,7 @@
 mod kit;
 
 use std::{
+    collections::BTreeMap,
     io,
     path::Path,
     sync::{
@@ -157,6 +158,11 @@ async fn shorten(store: &LogStore, count: u64) {
     }
 }
 
+fn last_segment(files: &BTreeMap<String, Vec<u8>>) -> &String {
+    let is_segment = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "log");
+    files.keys().filter(is_segment).max().unwrap()
+}
+
 fn kept(events: &[RecordedEvent]) -> Vec<&RecordedEvent> {
     events.iter().filter(|event| event.stream.as_str().starts_with("kept")).collect()
 }
@@ -180,15 +186,15 @@ fn meddle_everywhere(options: &LogOptions) {
         backup_on(&disk, &copy, &|_| {}).unwrap();
         wait(write(&store, &mut random, 6));
         let acknowledged = wait(kit::all_events(&store));
-        let meddler = store.clone();
+        let writer = store.clone();
         let happens = move || {
             wait(async {
                 let mut random = Random::seeded(2);
-                shorten(&meddler, 3).await;
-                assert!(meddler.scavenge(&|_| {}).await.unwrap().events > 0);
-                write(&meddler, &mut random, 12).await;
-                shorten(&meddler, 2).await;
-                assert!(meddler.scavenge(&|_| {}).await.unwrap().events > 0);
+                shorten(&writer, 3).await;
+                assert!(writer.scavenge(&|_| {}).await.unwrap().events > 0);
+                write(&writer, &mut random, 12).await;
+                shorten(&writer, 2).await;
+                assert!(writer.scavenge(&|_| {}).await.unwrap().events > 0);
             });
         };
         let meddled = Meddled::before(&disk, before, happens);
@@ -224,12 +230,12 @@ fn whatever_a_store_does_while_it_is_verified_no_fault_is_found() {
         let store = kit::open_with(&disk, &kit::compressed_and_chained()).unwrap();
         wait(write(&store, &mut Random::seeded(1), 48));
         let acknowledged = wait(kit::all_events(&store)).len() as u64;
-        let meddler = store.clone();
+        let writer = store.clone();
         let happens = move || {
             wait(async {
-                write(&meddler, &mut Random::seeded(2), 12).await;
-                shorten(&meddler, 3).await;
-                assert!(meddler.scavenge(&|_| {}).await.unwrap().events > 0);
+                write(&writer, &mut Random::seeded(2), 12).await;
+                shorten(&writer, 3).await;
+                assert!(writer.scavenge(&|_| {}).await.unwrap().events > 0);
             });
         };
         let meddled = Meddled::before(&disk, before, happens);
@@ -259,7 +265,7 @@ fn an_end_that_is_taken_back_while_it_is_copied_is_copied_as_it_was_or_as_it_is(
     };
     let ((one, seen_one), (other, seen_other)) = (gone_on(2), gone_on(3));
     assert_ne!(seen_one, seen_other);
-    let name = one.keys().filter(|name| name.contains("segment") && name.ends_with(".log")).max().unwrap();
+    let name = last_segment(&one);
     let mut seen_states = [0, 0];
     for before in 0.. {
         let disk = SimDisk::holding(one.clone());
@@ -289,7 +295,8 @@ fn damage_in_front_of_what_had_been_on_disk_is_told_and_not_copied_as_the_end() 
     let store = kit::open(&disk).unwrap();
     wait(write(&store, &mut Random::seeded(1), 9));
     let files = disk.files();
-    let (name, bytes) = files.iter().filter(|(name, _)| name.ends_with(".log")).max().unwrap();
+    let name = last_segment(&files);
+    let bytes = &files[name];
     // Somewhere in the middle of what is not room that was reserved.
     let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2;
     let file = disk.open(name, Mode::Write).unwrap();
@@ -313,11 +320,13 @@ fn what_a_closed_store_has_lost_at_its_end_is_told_and_not_copied() {
     let copy = SimDisk::new();
     backup_on(&disk, &copy, &|_| {}).unwrap();
     let files = disk.files();
-    let name = files.keys().filter(|name| name.ends_with(".log")).max().unwrap();
+    let name = last_segment(&files);
     disk.open(name, Mode::Write).unwrap().set_len(files[name].len() as u64 - 8).unwrap();
     // Each of them tells it: the index, and the mark.
     for removed in [None, Some(name.replace(".log", ".idx"))] {
-        removed.iter().for_each(|index| disk.remove(index).unwrap());
+        if let Some(index) = &removed {
+            disk.remove(index).unwrap();
+        }
         let error = backup_on(&disk, &copy, &|_| {}).unwrap_err().to_string();
         let words = if removed.is_none() { "its index tells" } else { "was closed in order" };
         assert!(error.contains(words) && error.contains("is damaged"), "{error}");
