@@ -85,7 +85,9 @@ impl ReferenceStateMachine for Called {
     fn apply(mut called: Called, step: &Step) -> Called {
         if let Step::Append { streams, events, .. } = step {
             called.appends += 1;
-            streams.iter().for_each(|number| called.events[usize::from(*number)] += u64::from(*events));
+            for number in streams {
+                called.events[usize::from(*number)] += u64::from(*events);
+            }
         }
         called
     }
