@@ -127,6 +127,18 @@ impl World {
         }
     }
 
+    /// Copies the store: the open one, or else the files as they stand now, whoever has them open.
+    pub(crate) async fn backup(
+        &self,
+        destination: &Path,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<BackupReport, Failure> {
+        match self.store.get() {
+            Some(store) => Ok(store.backup(destination, &progress).await?),
+            None => Ok(engine::stores::backup(&self.url, destination, progress).await?),
+        }
+    }
+
     /// Makes the store of a backup. It must not be open, nor hold anything.
     pub(crate) async fn restore(
         &self,

@@ -132,6 +132,9 @@ impl OpenError {
                 engine_postgres::OpenError::Unreachable { .. } => "unavailable",
                 _ => "cannot_open",
             },
+            OpenError::Maintenance(MaintenanceError::Read(ReadError::Corrupt(_))) => "corrupt",
+            OpenError::Maintenance(MaintenanceError::Read(_)) => "unavailable",
+            OpenError::Maintenance(MaintenanceError::Unsupported(_)) => "unsupported",
             OpenError::Maintenance(_) => "cannot_open",
             #[cfg(feature = "kurrentdb")]
             OpenError::Kurrent(error) => match error {
@@ -314,6 +317,33 @@ pub async fn verify(
             // Nothing was written that could be lost.
             let _ = store.close().await;
             Ok(report)
+        }
+    }
+}
+
+/// Copies the store of this name into a directory, as it stands now, telling how far it has come. A store in a folder
+/// may be open, here or in another process: nothing is written there.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn backup(
+    url: &str,
+    destination: &std::path::Path,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<BackupReport, OpenError> {
+    match url.parse::<StoreUrl>()? {
+        #[cfg(feature = "file")]
+        StoreUrl::File(path, _) => {
+            let destination = destination.to_owned();
+            let copying = move || engine_log::backup(&path, &destination, &progress);
+            Ok(blocking(copying).await??)
+        }
+        _ => {
+            let store = open(url).await?;
+            let report = store.backup(destination, &progress).await;
+            // Nothing was written that could be lost.
+            let _ = store.close().await;
+            Ok(report?)
         }
     }
 }

@@ -5,6 +5,7 @@
 //! interrupted is at every moment the beginning of the store, or what it was before.
 
 mod copying;
+mod outside;
 mod restoring;
 
 use std::{path::Path, sync::Arc};
@@ -20,32 +21,37 @@ use crate::{
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, STORE},
     view::View,
-    work::{Told, at_work},
+    work::at_work,
 };
 use copying::Copying;
+pub use outside::{backup, backup_on};
 pub use restoring::{restore, restore_on};
 
-/// Copies what is published of a store into a directory.
-pub(crate) async fn backup(
+/// Copies what is published of a store that this process has open.
+pub(crate) async fn back_up(
     shared: &Arc<Shared>,
     destination: &Path,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<BackupReport, MaintenanceError> {
     let to = Directory::at(destination);
-    at_work(shared, progress, move |shared, told| back_up(shared, &to, told)).await
+    at_work(shared, progress, move |shared, told| {
+        let ends = Ends::of(&shared.view());
+        let _lock = prepare(&to, ends.store)?;
+        told.total = ends.bytes();
+        let mut pass = |bytes| told.pass(bytes);
+        let report = copy(&ends, &mut Copying { from: &*shared.disk, to: &to, pass: &mut pass })?;
+        finish(&to, &ends)?;
+        told.tell(told.total);
+        Ok(report)
+    })
+    .await
 }
 
-fn back_up(shared: &Shared, to: &dyn Disk, told: &mut Told) -> Result<BackupReport, MaintenanceError> {
-    let view = shared.view();
-    let store = view.written().segment.header.store;
-    let _lock = prepare(to, store)?;
-    let mut report = BackupReport::default();
-    let ends = Ends::of(&view);
-    told.total = ends.segments.iter().map(|(segment, end)| segment.file_len(*end)).sum();
+/// Copies the segments, oldest first.
+fn copy(ends: &Ends, copying: &mut Copying<'_>) -> Result<BackupReport, MaintenanceError> {
+    let mut report = BackupReport { next_position: ends.next_position, ..BackupReport::default() };
     for (segment, end) in &ends.segments {
         let length = segment.file_len(*end);
-        let mut pass = |bytes| told.pass(bytes);
-        let mut copying = Copying { from: &*shared.disk, to, pass: &mut pass };
         report.segments += 1;
         if copying.segment(segment, length)? {
             report.copied += 1;
@@ -56,14 +62,12 @@ fn back_up(shared: &Shared, to: &dyn Disk, told: &mut Told) -> Result<BackupRepo
             }
         }
     }
-    finish(to, store, &ends)?;
-    report.next_position = ends.next_position;
-    told.tell(told.total);
     Ok(report)
 }
 
 /// Where a store ends, all at one moment.
 struct Ends {
+    store: Uuid,
     segments: Vec<(Arc<Segment>, u64)>,
     next_position: u64,
 }
@@ -78,7 +82,11 @@ impl Ends {
         if let Some(last) = segments.last_mut() {
             last.1 = end;
         }
-        Ends { segments, next_position }
+        Ends { store: view.written().segment.header.store, segments, next_position }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.iter().map(|(segment, end)| segment.file_len(*end)).sum()
     }
 }
 
@@ -111,7 +119,7 @@ fn prepare(to: &dyn Disk, store: Uuid) -> Result<Box<dyn Held>, MaintenanceError
 }
 
 /// Removes what the store has no more, and says where the backup ends.
-fn finish(to: &dyn Disk, store: Uuid, ends: &Ends) -> Result<(), MaintenanceError> {
+fn finish(to: &dyn Disk, ends: &Ends) -> Result<(), MaintenanceError> {
     let place = |error| unusable(OpenError::io(to.place(), error));
     let found = Found::look(to).map_err(unusable)?;
     let belongs = |name: &String| ends.segments.iter().any(|(segment, _)| segment.name().log() == *name);
@@ -120,12 +128,12 @@ fn finish(to: &dyn Disk, store: Uuid, ends: &Ends) -> Result<(), MaintenanceErro
         to.remove(name).map_err(place)?;
     }
     if let Some((last, end)) = ends.segments.last() {
-        let mark =
-            CleanMark { store, segment: last.header.number, length: *end, next_position: ends.next_position };
+        let Ends { store, next_position, .. } = *ends;
+        let mark = CleanMark { store, segment: last.header.number, length: *end, next_position };
         disk::write_whole(to, CLEAN, &mark.encode()).map_err(place)?;
     }
     if !found.has_store {
-        disk::write_whole(to, STORE, &store_file::encode_store(store)).map_err(place)?;
+        disk::write_whole(to, STORE, &store_file::encode_store(ends.store)).map_err(place)?;
     }
     Ok(())
 }

@@ -14,7 +14,8 @@ use rustix::io::Errno;
 pub enum OpenError {
     /// Another process, or another handle of this one, has the store open.
     #[error(
-        "the store in `{directory}` is open in {}: close it there, or wait until it has stopped",
+        "the store in `{directory}` is open in {}: close it there, or wait until it has stopped; meanwhile \
+         `engine backup` copies it all the same, and the copy can be read",
         holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
     )]
     Locked {
@@ -22,6 +23,15 @@ pub enum OpenError {
         directory: PathBuf,
         /// The id of the process that has it, where that is known.
         holder: Option<u32>,
+    },
+    /// Its segments are exchanged all the time, so that they are never seen all at one moment.
+    #[error(
+        "`{directory}` changes faster than it can be read: wait until the scavenge is done that another process \
+         does there, then try again"
+    )]
+    Unsettled {
+        /// The directory.
+        directory: PathBuf,
     },
     /// The files are of another format.
     #[error(
@@ -171,6 +181,15 @@ impl Trouble {
 
     pub(crate) fn io(file: &Path, source: io::Error) -> Self {
         Trouble::Io { file: file.to_owned(), source }
+    }
+}
+
+impl From<OpenError> for MaintenanceError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Corrupt { .. } => ReadError::Corrupt(error.into()).into(),
+            _ => MaintenanceError::Place(error.into()),
+        }
     }
 }
 

@@ -22,6 +22,10 @@
 //! assert_eq!(store.read_stream(ReadStream::forwards(stream)).await?.events.len(), 1);
 //! # Ok(()) }
 //! ```
+//!
+//! One process has the directory locked. Whoever else may read it can copy the store meanwhile ([`backup()`]) and check
+//! it ([`verify`]): neither takes the lock, nor writes anything there. For all else there is the process that has it,
+//! or the copy.
 
 mod backup;
 mod catalog;
@@ -37,6 +41,7 @@ pub mod fuzzing;
 mod index;
 mod opening;
 mod options;
+mod pinned;
 mod read;
 mod recovery;
 mod scan;
@@ -53,7 +58,7 @@ mod view;
 mod work;
 mod writer;
 
-pub use backup::{restore, restore_on};
+pub use backup::{backup, backup_on, restore, restore_on};
 pub use closing::ClosedUnmarked;
 pub use error::OpenError;
 pub use options::{Compression, LogOptions};

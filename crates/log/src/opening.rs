@@ -1,13 +1,10 @@
 //! Opening a store: what is in the directory, is it whole, and where does it end.
 
+mod found;
 mod marker;
 mod parts;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    io,
-    sync::Arc,
-};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -19,12 +16,13 @@ use crate::{
     index::page::PageCache,
     options::LogOptions,
     sealing::Sealer,
-    segment::{SEGMENT_HEADER, Segment, SegmentHeader, blocks::BlockCache, name::SegmentName},
+    segment::{Segment, SegmentHeader, blocks::BlockCache},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::Part,
     writer::{Writer, queue::Queue, recent::RecentIds, tail::Tail},
 };
+pub(crate) use found::{Content, Found};
 
 /// A store that is open: what its handles share, and the writer, which does not run yet.
 pub(crate) struct Opened {
@@ -112,103 +110,6 @@ fn assemble(
     Ok(Opened { shared, writer })
 }
 
-/// What is in the directory.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub has_store: bool,
-    pub is_clean: bool,
-    /// The names of the segments, in order.
-    pub segments: Vec<String>,
-    /// Files that were not finished when the process ended.
-    pub unfinished: Vec<String>,
-    /// Files in whose place others stand.
-    pub superseded: Vec<String>,
-    /// What a store has not.
-    pub strangers: Vec<String>,
-}
-
-impl Found {
-    pub(crate) fn look(disk: &dyn Disk) -> Result<Self, OpenError> {
-        let mut found = Found::default();
-        for name in disk.list().map_err(|error| OpenError::io(disk.place(), error))? {
-            match name.as_str() {
-                STORE => found.has_store = true,
-                CLEAN => found.is_clean = true,
-                LOCK | "lost+found" => {}
-                _ if name.ends_with(UNFINISHED) => found.unfinished.push(name),
-                _ if SegmentName::parse_log(&name).is_some() => found.segments.push(name),
-                _ => found.strangers.push(name),
-            }
-        }
-        found.set_aside_superseded();
-        Ok(found)
-    }
-
-    /// Keeps of each segment what was written last.
-    fn set_aside_superseded(&mut self) {
-        let mut newest = BTreeMap::new();
-        for name in self.segments.iter().filter_map(|name| SegmentName::parse_log(name)) {
-            let known = newest.entry(name.number).or_insert(name);
-            *known = name.max(*known);
-        }
-        let is_newest = |name: &SegmentName| newest.get(&name.number).is_none_or(|newest| newest == name);
-        let is_old = |name: &String| {
-            let name = SegmentName::parse_log(name).or_else(|| SegmentName::parse_idx(name));
-            name.is_some_and(|name| !is_newest(&name))
-        };
-        self.superseded = self.segments.extract_if(.., |name| is_old(name)).collect();
-        self.superseded.extend(self.strangers.extract_if(.., |name| is_old(name)));
-        self.segments.sort();
-    }
-
-    /// Says what the files make of the directory.
-    pub(crate) fn content(&self, disk: &dyn Disk) -> Result<Content, OpenError> {
-        if self.has_store {
-            return Ok(Content::Store);
-        }
-        let is_index = |name: &String| SegmentName::parse_idx(name).is_some();
-        if self.is_clean || self.strangers.iter().any(is_index) {
-            return Ok(Content::WithoutMarker);
-        }
-        if !self.segments.is_empty() {
-            let begun = self.unfinished.iter().any(|name| *name == format!("{STORE}{UNFINISHED}"));
-            return Ok(if begun && self.hold_nothing(disk)? {
-                Content::Nothing
-            } else {
-                Content::WithoutMarker
-            });
-        }
-        match self.strangers.first() {
-            None => Ok(Content::Nothing),
-            Some(found) => {
-                Err(OpenError::NotAStore { directory: disk.place().to_owned(), found: found.clone() })
-            }
-        }
-    }
-
-    /// Whether there are no frames in the segments.
-    fn hold_nothing(&self, disk: &dyn Disk) -> Result<bool, OpenError> {
-        for name in &self.segments {
-            let at = |error| OpenError::io(&disk.place().join(name), error);
-            if disk.open(name, Mode::Read).and_then(|file| file.len()).map_err(at)? > SEGMENT_HEADER {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// What a directory holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// A store.
-    Store,
-    /// Nothing, or the beginnings of a store that was never open.
-    Nothing,
-    /// What looks like a store, but the file `store` is missing.
-    WithoutMarker,
-}
-
 /// Takes the lock of the directory.
 pub(crate) fn lock(disk: &dyn Disk, how: Lock) -> Result<Box<dyn Held>, OpenError> {
     disk.lock(LOCK, how).map_err(|error| match error {
@@ -287,23 +188,36 @@ fn open_segments(
     for (number, name) in names.iter().enumerate() {
         let mode = if number + 1 == names.len() { last } else { Mode::Read };
         let segment = Segment::open(disk, name, mode, store)?;
-        let previous = segments.back().map_or(Ok(0), Segment::original_len)?;
-        let corrupt = |fault: &str| {
-            Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault: fault.to_owned() })
-        };
-        if segment.header.number != number as u64 {
-            return corrupt(&format!("segment {number}, which comes before this one, is missing"));
-        }
-        if segment.header.previous_length != previous {
-            return corrupt("the segment before this one has not the length that it had");
-        }
+        check_follows(&segment, number as u64, segments.back())?;
         segments.push_back(segment);
     }
     if segments.is_empty() {
-        let fault = "all segments are missing".to_owned();
-        return Err(OpenError::Corrupt { file: disk.place().to_owned(), offset: 0, fault });
+        return Err(without_segments(disk));
     }
     Ok(segments)
+}
+
+/// Checks that a segment has this number, and stands behind the one that it was written behind.
+pub(crate) fn check_follows(
+    segment: &Segment,
+    number: u64,
+    previous: Option<&Segment>,
+) -> Result<(), OpenError> {
+    let corrupt = |fault: &str| {
+        Err(OpenError::Corrupt { file: segment.path.clone(), offset: 0, fault: fault.to_owned() })
+    };
+    if segment.header.number != number {
+        return corrupt(&format!("segment {number}, which comes before this one, is missing"));
+    }
+    if segment.header.previous_length != previous.map_or(Ok(0), Segment::original_len)? {
+        return corrupt("the segment before this one has not the length that it had");
+    }
+    Ok(())
+}
+
+pub(crate) fn without_segments(disk: &dyn Disk) -> OpenError {
+    let fault = "all segments are missing".to_owned();
+    OpenError::Corrupt { file: disk.place().to_owned(), offset: 0, fault }
 }
 
 /// The ids of the newest events, as many as are remembered.

@@ -234,7 +234,7 @@ impl EventStore for LogStore {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<BackupReport, MaintenanceError> {
         self.handle.shared.open_view()?;
-        backup::backup(&self.handle.shared, destination, progress).await
+        backup::back_up(&self.handle.shared, destination, progress).await
     }
 
     async fn stats(

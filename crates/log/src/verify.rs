@@ -1,6 +1,7 @@
 //! Checking a store from end to end: every frame, every append, every position and revision.
 //!
-//! Nothing is changed, so that a store on a medium that cannot be written can be checked too.
+//! Nothing is changed, so that a store on a medium that cannot be written can be checked too, and one that another
+//! process has open: as it stood when the check began.
 
 mod chain;
 mod check;
@@ -12,20 +13,21 @@ use engine_store::{ReadError, VerifyProgress, VerifyReport};
 use crate::{
     disk::{Directory, Disk, Lock, Mode},
     error::{OpenError, Trouble},
-    opening::{self, Content, Ending, Found},
+    opening::{self, Ending, Found},
+    pinned,
     segment::Segment,
     store_file::CLEAN,
     view::View,
 };
 use check::{Check, End};
 
-/// Checks the closed store in a directory, telling how far it has come in bytes. Changes nothing.
+/// Checks the store in a directory, telling how far it has come in bytes. Changes nothing.
 ///
-/// Takes some 40 bytes of memory for each stream.
+/// Where the store is open, in this process or in another one, what was answered before is checked, and no more than
+/// that and what was being written. Takes some 40 bytes of memory for each stream.
 ///
 /// # Errors
-/// See [`OpenError`]: the store is open elsewhere, or cannot be read. Damage is no error but an entry of the
-/// report.
+/// See [`OpenError`]: the store cannot be read. Damage is no error but an entry of the report.
 pub fn verify(path: impl AsRef<Path>, progress: &dyn Fn(VerifyProgress)) -> Result<VerifyReport, OpenError> {
     verify_on(&Directory::at(path.as_ref()), &Expected::default(), progress)
 }
@@ -60,7 +62,7 @@ pub struct Expected {
     pub noted: Option<String>,
 }
 
-/// Checks the closed store in a directory as [`verify`] does, and what is expected of its hash chain.
+/// Checks the store in a directory as [`verify`] does, and what is expected of its hash chain.
 ///
 /// # Errors
 /// As [`verify`]. A noted link that is none, such as a shortened one, is a fault of the report.
@@ -72,7 +74,7 @@ pub fn verify_against(
     verify_on(&Directory::at(path.as_ref()), expected, progress)
 }
 
-/// Checks the closed store on a disk of your own. See [`verify_against`].
+/// Checks the store on a disk of your own. See [`verify_against`].
 ///
 /// # Errors
 /// As [`verify`].
@@ -81,16 +83,14 @@ pub fn verify_on(
     expected: &Expected,
     progress: &dyn Fn(VerifyProgress),
 ) -> Result<VerifyReport, OpenError> {
-    let found = Found::look(disk)?;
-    let directory = disk.place().to_owned();
-    match found.content(disk)? {
-        Content::Store => {}
-        Content::Nothing => return Err(OpenError::NotAStore { directory, found: "nothing".to_owned() }),
-        Content::WithoutMarker => return Err(OpenError::MarkerMissing { directory }),
-    }
-    let _lock = opening::lock(disk, Lock::Shared)?;
+    Found::store(disk)?;
     let mut check = Check::new(progress);
     check.expect(expected);
+    let _lock = match opening::lock(disk, Lock::Shared) {
+        Err(OpenError::Locked { .. }) => return verify_open(disk, check),
+        locked => locked?,
+    };
+    let found = Found::store(disk)?;
     let Some(store) = check.or_fault(opening::read_store(disk))? else { return Ok(check.report()) };
     let ending = opening::read_ending(disk, &found, store)?;
     if let Ending::Unmarked { fault } = &ending {
@@ -122,6 +122,22 @@ pub fn verify_on(
     }
     if segments.is_empty() {
         check.fault(disk.place(), 0, "all segments are missing");
+    }
+    Ok(check.report())
+}
+
+/// Checks what a store is at one moment that another process has open.
+fn verify_open(disk: &dyn Disk, mut check: Check<'_>) -> Result<VerifyReport, OpenError> {
+    let Some(pinned) = check.or_fault(pinned::pin(disk))? else { return Ok(check.report()) };
+    check.total = pinned.segments.iter().map(|(_, end)| end).sum();
+    let mut previous = 0;
+    for (number, (segment, end)) in pinned.segments.iter().enumerate() {
+        check.follows(segment, number as u64, previous);
+        previous = segment.original_len()?;
+        check.segment(disk, segment, End::Published(*end))?;
+    }
+    if let Some(damage) = pinned.damage {
+        check.or_fault(Err::<(), _>(damage.into()))?;
     }
     Ok(check.report())
 }

@@ -9,9 +9,10 @@
 mod kit;
 
 use engine_log::{
-    LogOptions, LogStore,
+    LogOptions, LogStore, backup_on,
     disk::sim::{Loss, Op, Replay, SimDisk},
 };
+use engine_store::MaintenanceError;
 use kit::{Call, Random, Seen, how_many, open, open_with, wait};
 
 const LOSSES: [Loss; 6] = [
@@ -86,6 +87,22 @@ fn check(image: &SimDisk, history: &History, first: usize, last: usize, place: &
     seen
 }
 
+/// What is seen in a copy that is made before the store is recovered; none where there is no store yet.
+fn copy(image: &SimDisk, place: &str) -> Option<Seen> {
+    let copy = SimDisk::new();
+    image.set_read_only(true);
+    let copied = backup_on(image, &copy, &|_| {});
+    image.set_read_only(false);
+    match copied {
+        Ok(_) => {
+            let copied = open(&copy).unwrap_or_else(|error| panic!("{place}, copied: {error}"));
+            Some(wait(kit::seen(&copied)))
+        }
+        Err(MaintenanceError::Place(_)) => None,
+        Err(error) => panic!("{place}: {error}"),
+    }
+}
+
 /// Cuts the power during the recovery too, once somewhere.
 fn check_recovery_again(
     before: &SimDisk,
@@ -129,7 +146,9 @@ fn cut_power_everywhere(seed: u64, calls: usize, images: u64, options: &LogOptio
             let place = format!("seed {seed}, operation {number} of {points}, {loss:?}");
             let image = replay.image(loss, |limit| random.below(limit));
             let before = SimDisk::holding(image.files());
+            let copied = copy(&before, &place);
             let left = check(&image, &history, durable, begun, &place);
+            assert_eq!(copied.unwrap_or_default(), left, "{place}: the copy is not what recovery keeps");
             check_recovery_again(&before, &image, &left, &mut random, &place);
             let report = kit::verify(&image).unwrap();
             assert_eq!(report.faults, [], "{place}");

@@ -1,5 +1,5 @@
 //! Any sequence of calls is answered as the in-memory store answers it, over restarts and scavenges, to the last
-//! position. A sequence that is not is shrunk to the shortest.
+//! position. Calls are chosen by what was called before; a sequence that is answered otherwise is shrunk to the shortest.
 //!
 //! `PROPTEST_CASES=20000 cargo test --release -p engine-log --test model` is the long run.
 
@@ -19,6 +19,7 @@ use engine_store::{
 use engine_types::{ExpectedRevision, Position, Revision, StreamName};
 use kit::{stream, wait};
 use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use uuid::Uuid;
 
 /// One call.
@@ -31,8 +32,8 @@ enum Step {
         events: u8,
         large: bool,
     },
-    /// The append of an earlier step once more.
-    Again(prop::sample::Index),
+    /// The append of that number once more.
+    Again(usize),
     Delete(u8, bool),
     Describe(u8, Option<u64>, Option<u64>, Option<u64>),
     ReadStream {
@@ -54,27 +55,75 @@ enum Step {
     Reopen,
 }
 
-fn expectation() -> impl Strategy<Value = ExpectedRevision> {
+/// What was called so far, as far as the next call depends on it.
+#[derive(Debug, Clone, Default)]
+struct Called {
+    appends: usize,
+    /// How many events were appended to each stream, if all of them were accepted.
+    events: [u64; 3],
+}
+
+impl ReferenceStateMachine for Called {
+    type State = Called;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Called> {
+        Just(Called::default()).boxed()
+    }
+
+    fn transitions(called: &Called) -> BoxedStrategy<Step> {
+        if called.appends == 0 {
+            return step(called).boxed();
+        }
+        prop_oneof![25 => step(called), 1 => (0..called.appends).prop_map(Step::Again)].boxed()
+    }
+
+    fn preconditions(called: &Called, step: &Step) -> bool {
+        !matches!(step, Step::Again(which) if *which >= called.appends)
+    }
+
+    fn apply(mut called: Called, step: &Step) -> Called {
+        if let Step::Append { streams, events, .. } = step {
+            called.appends += 1;
+            for number in streams {
+                called.events[usize::from(*number)] += u64::from(*events);
+            }
+        }
+        called
+    }
+}
+
+/// What is expected of the first of these streams: sometimes that it is where it probably is.
+fn expectation(called: &Called, streams: &[u8]) -> impl Strategy<Value = ExpectedRevision> + use<> {
+    let probable = called.events[usize::from(streams[0])].saturating_sub(1);
     prop_oneof![
         4 => Just(ExpectedRevision::Any),
         1 => Just(ExpectedRevision::NoStream),
         1 => Just(ExpectedRevision::StreamExists),
-        3 => (0..6_u64).prop_map(|revision| ExpectedRevision::Exact(Revision(revision))),
+        2 => Just(ExpectedRevision::Exact(Revision(probable))),
+        2 => (0..6_u64).prop_map(|revision| ExpectedRevision::Exact(Revision(revision))),
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn append(called: &Called) -> impl Strategy<Value = Step> + use<> {
+    let called = called.clone();
+    prop::sample::subsequence(vec![0_u8, 1, 2], 1..=2).prop_flat_map(move |streams| {
+        (expectation(&called, &streams), Just(streams), 0..4_u8, prop::bool::weighted(0.2))
+            .prop_map(|(expected, streams, events, large)| Step::Append { streams, expected, events, large })
+    })
+}
+
+fn step(called: &Called) -> impl Strategy<Value = Step> + use<> {
     let small = || prop::option::weighted(0.5, 0..8_u64);
+    let positions = 30.max(called.events.iter().sum());
     prop_oneof![
-        8 => (prop::sample::subsequence(vec![0_u8, 1, 2], 1..=2), expectation(), 0..4_u8, prop::bool::weighted(0.2))
-            .prop_map(|(streams, expected, events, large)| Step::Append { streams, expected, events, large }),
-        1 => any::<prop::sample::Index>().prop_map(Step::Again),
+        8 => append(called),
         2 => (0..3_u8, prop::bool::weighted(0.2)).prop_map(|(stream, for_ever)| Step::Delete(stream, for_ever)),
         3 => (0..3_u8, small(), small(), small())
             .prop_map(|(stream, count, before, age)| Step::Describe(stream, count, before, age)),
         3 => (0..6_u8, 0..10_u64, any::<bool>(), 1..5_usize)
             .prop_map(|(stream, from, backwards, limit)| Step::ReadStream { stream, from, backwards, limit }),
-        2 => (0..30_u64, any::<bool>(), 1..9_usize, prop::option::of(0..2_u8))
+        2 => (0..positions, any::<bool>(), 1..9_usize, prop::option::of(0..2_u8))
             .prop_map(|(from, backwards, limit, category)| Step::ReadAll { from, backwards, limit, category }),
         1 => (0..2_u8, 0..20_u8).prop_map(|(key, bytes)| Step::Save(key, bytes)),
         1 => (0..2_u8).prop_map(Step::Discard),
@@ -121,9 +170,9 @@ impl Asked {
                 self.appends.push(parts.clone());
                 parts
             }
-            Step::Again(which) if !self.appends.is_empty() => {
+            Step::Again(which) => {
                 // With an exact expectation, for which of two equal ids is remembered is left open.
-                let mut parts = self.appends[which.index(self.appends.len())].clone();
+                let mut parts = self.appends[*which].clone();
                 parts.retain(|part| {
                     matches!(part.expected, ExpectedRevision::Exact(_) | ExpectedRevision::NoStream)
                 });
@@ -244,30 +293,63 @@ fn open(disk: &SimDisk, clock: &Arc<ManualClock>) -> LogStore {
     LogStore::open_on(Arc::new(disk.clone()), kit::options().clock(clock)).unwrap()
 }
 
-async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
-    let (disk, clock) = (SimDisk::new(), Arc::new(ManualClock::default()));
-    let model = MemoryStore::with_clock(clock.clone());
-    let mut store = open(&disk, &clock);
-    let mut asked = Asked::default();
-    for step in steps {
-        let append = asked.append(step);
-        let wanted = ask(&model, step, append.clone()).await;
-        let answer = ask(&store, step, append).await;
-        prop_assert_eq!(answer, wanted, "{:?}", step);
+/// The two stores, and what they were asked.
+struct Both {
+    disk: SimDisk,
+    clock: Arc<ManualClock>,
+    model: MemoryStore,
+    store: LogStore,
+    asked: Asked,
+}
+
+impl Both {
+    /// Asks both the same, and then, where the files of the log were changed, what they hold.
+    async fn ask(mut self, step: &Step) -> Self {
+        let append = self.asked.append(step);
+        let wanted = ask(&self.model, step, append.clone()).await;
+        assert_eq!(ask(&self.store, step, append).await, wanted, "{step:?}");
         match step {
-            Step::Advance(seconds) => clock.advance(Duration::from_secs(u64::from(*seconds))),
+            Step::Advance(seconds) => self.clock.advance(Duration::from_secs(u64::from(*seconds))),
             Step::Reopen => {
-                store.close().await.unwrap();
+                self.store.close().await.unwrap();
+                // The directory is free when the last handle is gone.
+                let Both { disk, clock, model, store, asked } = self;
                 drop(store);
-                store = open(&disk, &clock);
+                self = Both { store: open(&disk, &clock), disk, clock, model, asked };
+                self.compare().await;
             }
+            Step::Scavenge => self.compare().await,
             _ => {}
         }
+        self
     }
-    prop_assert_eq!(survey(&store).await, survey(&model).await);
-    prop_assert_eq!(store.verify(&|_| {}).await.unwrap().faults, vec![]);
-    store.close().await.unwrap();
-    Ok(())
+
+    async fn compare(&self) {
+        assert_eq!(survey(&self.store).await, survey(&self.model).await);
+    }
+}
+
+impl StateMachineTest for Both {
+    type SystemUnderTest = Both;
+    type Reference = Called;
+
+    fn init_test(_: &Called) -> Both {
+        let (disk, clock) = (SimDisk::new(), Arc::new(ManualClock::default()));
+        let (model, store) = (MemoryStore::with_clock(clock.clone()), open(&disk, &clock));
+        Both { disk, clock, model, store, asked: Asked::default() }
+    }
+
+    fn apply(both: Both, _: &Called, step: Step) -> Both {
+        wait(both.ask(&step))
+    }
+
+    fn teardown(both: Both, _: Called) {
+        wait(async {
+            both.compare().await;
+            assert_eq!(both.store.verify(&|_| {}).await.unwrap().faults, []);
+            both.store.close().await.unwrap();
+        });
+    }
 }
 
 fn config() -> ProptestConfig {
@@ -275,15 +357,11 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-proptest! {
+prop_state_machine! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_sequence_of_calls_is_answered_as_the_store_in_memory_answers_it(
-        steps in prop::collection::vec(step(), 1..80),
-    ) {
-        wait(walk(&steps))?;
-    }
+    fn any_sequence_of_calls_is_answered_as_the_store_in_memory_answers_it(sequential 1..80 => Both);
 }
 
 /// Found by the sequences above: the store in memory let a tombstone become too old.
@@ -291,5 +369,5 @@ proptest! {
 fn a_tombstone_never_becomes_too_old() {
     let steps =
         [Step::Describe(0, None, None, Some(0)), Step::Delete(0, true), Step::Advance(1), Step::Scavenge];
-    wait(walk(&steps)).unwrap();
+    Both::test_sequential(config(), Called::default(), steps.to_vec(), None);
 }

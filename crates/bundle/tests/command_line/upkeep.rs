@@ -67,6 +67,24 @@ fn a_backup_is_made_twice_verified_and_restored() {
 }
 
 #[test]
+fn a_store_that_another_process_has_open_is_verified_and_copied_and_the_copy_is_read() {
+    let engine = Engine::with_account();
+    let mut console = engine.console(&[]);
+    for amount in [1, 2] {
+        console.ask(&format!("send DepositMoney id=jsdf amount={amount}"));
+        let (code, report) = engine.answer(&["verify"]);
+        assert_eq!((code, &report["events"]), (Some(0), &json!(2 + amount)), "{report}");
+        let (code, copied) = engine.answer(&["backup", "copy"]);
+        assert_eq!((code, &copied["copied"]), (Some(0), &json!(1)), "{copied}");
+        let (code, stats) = engine.answer(&["stats", "--store", "file:copy"]);
+        assert_eq!((code, &stats["events"]), (Some(0), &json!(2 + amount)), "{stats}");
+    }
+    let (code, refused) = engine.answer(&["backup", "engine-data"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("cannot_open")), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("the store itself"), "{refused}");
+}
+
+#[test]
 fn the_size_of_a_store_is_told_to_people_and_to_programs() {
     let engine = truncated();
     let (code, stats) = engine.answer(&["stats"]);

@@ -48,7 +48,12 @@ impl Copying<'_> {
     }
 
     /// Whether a file of this name, length and end is there. What has a name only grows.
-    fn is_there(&self, from: &dyn File, name: &str, length: u64) -> Result<bool, MaintenanceError> {
+    pub(super) fn is_there(
+        &self,
+        from: &dyn File,
+        name: &str,
+        length: u64,
+    ) -> Result<bool, MaintenanceError> {
         let Ok(there) = self.to.open(name, Mode::Read) else { return Ok(false) };
         if there.len().map_err(|error| self.unwritable(name, length, error))? != length {
             return Ok(false);

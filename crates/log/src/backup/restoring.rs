@@ -8,7 +8,7 @@ use super::{copying::Copying, unusable};
 use crate::{
     disk::{self, Directory, Disk, Lock, Mode},
     error::OpenError,
-    opening::{self, Content, Found},
+    opening::{self, Found},
     segment::Segment,
     store_file::{self, CLEAN, STORE},
 };
@@ -36,17 +36,7 @@ pub fn restore_on(
     to: &dyn Disk,
     progress: &dyn Fn(Progress),
 ) -> Result<BackupReport, MaintenanceError> {
-    let source = Found::look(from).map_err(unusable)?;
-    match source.content(from).map_err(unusable)? {
-        Content::Store => {}
-        Content::Nothing => {
-            let (directory, found) = (from.place().to_owned(), "nothing".to_owned());
-            return Err(unusable(OpenError::NotAStore { directory, found }));
-        }
-        Content::WithoutMarker => {
-            return Err(unusable(OpenError::MarkerMissing { directory: from.place().to_owned() }));
-        }
-    }
+    let source = Found::store(from).map_err(unusable)?;
     let _read = opening::lock(from, Lock::Shared).map_err(unusable)?;
     let store = opening::read_store(from).map_err(unusable)?;
     to.create().map_err(|error| unusable(OpenError::io(to.place(), error)))?;
