@@ -24,7 +24,7 @@ struct Journal;
 impl EventHandler for Journal {
     type Event = TransferProcessEvent;
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "journal"
     }
 
