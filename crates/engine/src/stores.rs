@@ -129,7 +129,8 @@ impl OpenError {
             OpenError::Postgres(error) => match error {
                 engine_postgres::OpenError::Url { .. } => "usage",
                 engine_postgres::OpenError::WrongVersion { .. } => "wrong_version",
-                engine_postgres::OpenError::Unreachable { .. } => "unavailable",
+                engine_postgres::OpenError::Unreachable { .. }
+                | engine_postgres::OpenError::OutOfConnections { .. } => "unavailable",
                 _ => "cannot_open",
             },
             OpenError::Maintenance(MaintenanceError::Read(ReadError::Corrupt(_))) => "corrupt",

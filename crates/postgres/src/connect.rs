@@ -17,12 +17,15 @@ use tokio_postgres::{
 
 use crate::{
     PostgresUrl,
-    error::{Trouble, told, words},
+    error::{Trouble, is_out_of_connections, told, words},
     tls::{self, Encrypted, Mode},
 };
 
 /// The end of a connection that moves bytes.
 pub(crate) type Line = Connection<Socket, Encrypted>;
+
+/// What is said before the faults of servers that have no connection to spare.
+pub(crate) const OUT_OF_CONNECTIONS: &str = "the server has no connection to spare: ";
 
 /// Makes connections.
 #[derive(Debug)]
@@ -44,6 +47,12 @@ pub(crate) struct Host {
     /// As in the URL, with its port.
     name: String,
     config: Config,
+}
+
+/// Why a host does not let work be done.
+struct Fault {
+    words: String,
+    is_out_of_connections: bool,
 }
 
 #[cfg(test)]
@@ -73,7 +82,7 @@ impl Connector {
     pub(crate) async fn connect(&self) -> Result<(Client, Line), Trouble> {
         let count = self.hosts.len();
         let first = if self.is_random { random() } else { self.first.load(Ordering::Relaxed) };
-        let mut faults = Vec::new();
+        let (mut faults, mut are_out) = (Vec::new(), false);
         for place in (0..count).map(|step| first.wrapping_add(step) % count) {
             let host = &self.hosts[place];
             match timeout(self.patience, self.connect_to(host)).await {
@@ -81,7 +90,10 @@ impl Connector {
                     self.first.store(place, Ordering::Relaxed);
                     return Ok(connected);
                 }
-                Ok(Err(fault)) => faults.push((host, fault)),
+                Ok(Err(fault)) => {
+                    are_out |= fault.is_out_of_connections;
+                    faults.push((host, fault.words));
+                }
                 Err(_) => faults.push((host, format!("no connection within {:?}", self.patience))),
             }
         }
@@ -89,11 +101,16 @@ impl Connector {
             [(_, fault)] => vec![fault.clone()],
             many => many.iter().map(|(host, fault)| format!("{}: {fault}", host.name)).collect(),
         };
-        Err(Trouble::Unreachable(format!("{} cannot be reached: {}", self.shown, faults.join("; "))))
+        let (shown, faults) = (&self.shown, faults.join("; "));
+        Err(if are_out {
+            Trouble::OutOfConnections(format!("{shown}: {OUT_OF_CONNECTIONS}{faults}"))
+        } else {
+            Trouble::Unreachable(format!("{shown} cannot be reached: {faults}"))
+        })
     }
 
-    async fn connect_to(&self, host: &Host) -> Result<(Client, Line), String> {
-        let tls = self.tls.tls()?;
+    async fn connect_to(&self, host: &Host) -> Result<(Client, Line), Fault> {
+        let tls = self.tls.tls().map_err(|words| Fault { words, is_out_of_connections: false })?;
         match host.config.connect(tls.clone()).await {
             // Whoever only prefers TLS goes on without it.
             Err(error) if self.tls.mode() == Mode::Prefer && is_of_tls(&error) => {
@@ -102,7 +119,10 @@ impl Connector {
             }
             connected => connected,
         }
-        .map_err(|error| explained(&error))
+        .map_err(|error| Fault {
+            words: explained(&error),
+            is_out_of_connections: is_out_of_connections(&error),
+        })
     }
 }
 
@@ -123,7 +143,7 @@ fn is_of_tls(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_none() && error.to_string().starts_with("error performing TLS handshake")
 }
 
-/// Why a host does not let work be done.
+/// Why a host does not let work be done, in words.
 fn explained(error: &tokio_postgres::Error) -> String {
     let text = told(error);
     if text.contains("database does not allow writes") {

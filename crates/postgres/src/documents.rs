@@ -8,8 +8,9 @@ use tokio_postgres::types::Type;
 use crate::{
     content,
     error::Trouble,
+    pauses::Pauses,
     read::octets,
-    shared::{Pauses, Shared},
+    shared::Shared,
     values::{signed, unsigned},
 };
 

@@ -23,6 +23,15 @@ pub enum OpenError {
         /// What the server or the network says.
         fault: String,
     },
+    /// The server has no connection to spare: it, the database or the user may have no more. Let them have more, use
+    /// fewer, or ask again later.
+    #[error("store `{url}`: the server has no connection to spare: {fault}")]
+    OutOfConnections {
+        /// The URL, without a password.
+        url: String,
+        /// What the server says, and what to do.
+        fault: String,
+    },
     /// The server cannot hold a store as it is.
     #[error("store `{url}`: {fault}")]
     Unsuitable {
@@ -61,6 +70,8 @@ fn other_version(schema: &str, found: i64, known: i64) -> String {
 pub(crate) enum Trouble {
     /// Nothing was sent: there is no connection. To be tried again.
     Unreachable(String),
+    /// Nothing was sent: the server has no connection to spare. To be tried again.
+    OutOfConnections(String),
     /// The server refused, and nothing was written. Trying again at once is of no use.
     Refused(String),
     /// The server does not take this, and nothing was written. Others may be taken.
@@ -76,12 +87,16 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// Whether another try may be better, after a while.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Trouble::Unreachable(_) | Trouble::Again(_) | Trouble::Lost(_))
+        matches!(
+            self,
+            Trouble::Unreachable(_) | Trouble::OutOfConnections(_) | Trouble::Again(_) | Trouble::Lost(_)
+        )
     }
 
-    fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         match self {
             Trouble::Unreachable(words)
+            | Trouble::OutOfConnections(words)
             | Trouble::Refused(words)
             | Trouble::Unfit(words)
             | Trouble::Again(words)
@@ -149,10 +164,19 @@ fn advice(code: &SqlState) -> &'static str {
     {
         "; the schema was changed or dropped: run `engine store migrate`"
     } else if *code == SqlState::TOO_MANY_CONNECTIONS {
-        "; use fewer (`?connections=` in the URL), or let the server have more (max_connections)"
+        "; let there be more (max_connections of the server, CONNECTION LIMIT of the role and of the database), use fewer (`?connections=` in the URL of each process), or share them through PgBouncer"
     } else {
         ""
     }
+}
+
+/// Whether a server, or a pooler before it, has no connection to spare.
+pub(crate) fn is_out_of_connections(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|fault| {
+        // PgBouncer has no code of its own for it.
+        *fault.code() == SqlState::TOO_MANY_CONNECTIONS
+            || fault.message().starts_with("no more connections allowed")
+    })
 }
 
 /// What a server refuses, and what to do.

@@ -24,6 +24,7 @@ mod facts;
 mod filter;
 mod migrations;
 mod options;
+mod pauses;
 mod plan;
 mod pool;
 mod read;

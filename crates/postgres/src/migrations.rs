@@ -3,11 +3,11 @@
 //! A migration is a file of `migrations/`. It is run once; all that are missing are run in one transaction, while
 //! others who would wait for a lock. What was released is never changed, only followed by another.
 
-use engine_store::AppendError;
 use tokio_postgres::types::Type;
 
 use crate::{
     OpenError, PostgresOptions, PostgresUrl,
+    connect::OUT_OF_CONNECTIONS,
     error::Trouble,
     pool::{Connection, Pool},
     url::Schema,
@@ -46,7 +46,7 @@ fn known() -> i64 {
 pub async fn migrate(url: &str) -> Result<Migrated, OpenError> {
     let url: PostgresUrl = url.parse()?;
     let pool = Pool::new(&url, &url.options(PostgresOptions::default()));
-    let mut connection = pool.get().await.map_err(|trouble| not_reached(&url, trouble))?;
+    let mut connection = connected(&url, &pool).await?;
     check_server(&url, &mut connection).await?;
     let from = version(&url, &mut connection).await?;
     if from > known() {
@@ -60,7 +60,7 @@ pub async fn migrate(url: &str) -> Result<Migrated, OpenError> {
 
 /// Makes sure that the schema can be worked with: makes a new one, and refuses one of another version.
 pub(crate) async fn prepare(url: &PostgresUrl, pool: &Pool) -> Result<(), OpenError> {
-    let mut connection = pool.get().await.map_err(|trouble| not_reached(url, trouble))?;
+    let mut connection = connected(url, pool).await?;
     check_server(url, &mut connection).await?;
     if version(url, &mut connection).await? == 0 {
         bring_up(url, &mut connection).await?;
@@ -73,8 +73,20 @@ pub(crate) async fn prepare(url: &PostgresUrl, pool: &Pool) -> Result<(), OpenEr
 
 /// The version of the schema of a store; 0 where there is none.
 pub(crate) async fn found(url: &PostgresUrl, pool: &Pool) -> Result<i64, OpenError> {
-    let mut connection = pool.get().await.map_err(|trouble| not_reached(url, trouble))?;
+    let mut connection = connected(url, pool).await?;
     version(url, &mut connection).await
+}
+
+/// A connection. A server that has none to spare is waited for, for others may be about to end; one that cannot be
+/// reached is told at once, for its URL may be wrong.
+async fn connected<'a>(url: &PostgresUrl, pool: &'a Pool) -> Result<Connection<'a>, OpenError> {
+    let mut pauses = pool.pauses();
+    loop {
+        match pool.get().await {
+            Err(Trouble::OutOfConnections(_)) if pauses.pause().await => {}
+            got => return got.map_err(|trouble| not_reached(url, trouble)),
+        }
+    }
 }
 
 async fn check_server(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<(), OpenError> {
@@ -113,7 +125,7 @@ async fn version(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<i
 async fn bring_up(url: &PostgresUrl, connection: &mut Connection<'_>) -> Result<(), OpenError> {
     run_missing(&url.schema, connection).await.map_err(|(what, trouble)| {
         connection.give_up();
-        let fault = format!("{what} failed, and changed nothing: {}", words(trouble));
+        let fault = format!("{what} failed, and changed nothing: {}", trouble.words());
         OpenError::Unsuitable { url: url.to_string(), fault }
     })
 }
@@ -165,22 +177,14 @@ fn filled_in(sql: &str, schema: &Schema) -> String {
         .replace("{channel}", &schema.channel())
 }
 
-fn words(trouble: Trouble) -> String {
-    match AppendError::from(trouble) {
-        AppendError::Unavailable(cause)
-        | AppendError::OutcomeUnknown(cause)
-        | AppendError::Corrupt(cause) => cause.to_string(),
-        other => other.to_string(),
-    }
-}
-
 fn not_reached(url: &PostgresUrl, trouble: Trouble) -> OpenError {
-    let fault = words(trouble);
-    let known = format!("{url} cannot be reached: ");
-    OpenError::Unreachable {
-        url: url.to_string(),
-        fault: fault.strip_prefix(&known).unwrap_or(&fault).to_owned(),
+    let without = |known: String, fault: String| fault.strip_prefix(&known).unwrap_or(&fault).to_owned();
+    if let Trouble::OutOfConnections(fault) = trouble {
+        let fault = without(format!("{url}: {OUT_OF_CONNECTIONS}"), fault);
+        return OpenError::OutOfConnections { url: url.to_string(), fault };
     }
+    let known = format!("{url} cannot be reached: ");
+    OpenError::Unreachable { url: url.to_string(), fault: without(known, trouble.words()) }
 }
 
 fn wrong_version(url: &PostgresUrl, found: i64) -> OpenError {

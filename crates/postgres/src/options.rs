@@ -8,7 +8,8 @@ use engine_store::{Clock, SystemClock};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PostgresOptions {
-    /// So many connections at most, beside the one that listens: 10. `?connections=` in the URL goes before.
+    /// So many connections at most, beside the one that listens: 10. `?connections=` in the URL goes before. Where the
+    /// server has fewer to spare, callers share those. Read models have as many of their own.
     pub connections: usize,
     /// How long a call waits until a connection is free: 5 s.
     pub wait_for_connection: Duration,
@@ -16,7 +17,8 @@ pub struct PostgresOptions {
     pub connect_timeout: Duration,
     /// How long the server may take to answer a statement, but for those that read everything: 30 s.
     pub answer_timeout: Duration,
-    /// How long is tried again when the server cannot be reached, before the caller is told: 10 s.
+    /// How long is tried again when the server cannot be reached, or has no connection to spare, before the caller is
+    /// told: 10 s.
     pub retry_for: Duration,
     /// Whether a connection listens for what other nodes have appended: yes. `?listen=off` in the URL turns it off,
     /// which a pooler in transaction mode needs. What others append is then seen when it is looked for.

@@ -1,16 +1,18 @@
 //! The connections of a store: a bounded number, made when they are needed, and kept.
 //!
+//! Where the server has fewer to give than the options say, callers share those that there are.
+//!
 //! Statements have no names and are sent whole, so that a pooler may give each to another session.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_postgres::{
     Client, Row,
@@ -22,7 +24,12 @@ use crate::{
     PostgresOptions, PostgresUrl,
     connect::{Connector, look_after},
     error::Trouble,
+    pauses::Pauses,
 };
+
+/// Where the server had no connection to spare it is asked for one again after so long, if none of ours is given back
+/// meanwhile.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A value and its type.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -33,8 +40,15 @@ pub(crate) struct Pool {
     permits: Semaphore,
     many: usize,
     idle: Mutex<Vec<Client>>,
+    /// So many connections are in use.
+    in_use: AtomicUsize,
+    /// A connection that was in use is free, or gone.
+    given_back: Notify,
+    /// Why the server gave no connection the last time, where it had none to spare.
+    out_of_connections: Mutex<Option<String>>,
     wait: Duration,
     answer_timeout: Duration,
+    retry_for: Duration,
     closed: AtomicBool,
 }
 
@@ -65,33 +79,118 @@ impl Pool {
             permits: Semaphore::new(options.connections),
             many: options.connections,
             idle: Mutex::default(),
+            in_use: AtomicUsize::new(0),
+            given_back: Notify::new(),
+            out_of_connections: Mutex::default(),
             wait: options.wait_for_connection,
             answer_timeout: options.answer_timeout,
+            retry_for: options.retry_for,
             closed: AtomicBool::new(false),
         }
     }
 
     /// A connection, as soon as one is free.
     pub(crate) async fn get(&self) -> Result<Connection<'_>, Trouble> {
-        let permit = match timeout(self.wait, self.permits.acquire()).await {
+        let deadline = Instant::now() + self.wait;
+        let permit = match timeout_at(deadline, self.permits.acquire()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(Trouble::Refused("the store was closed".to_owned())),
-            Err(_) => {
-                return Err(Trouble::Refused(format!(
-                    "all {} connections were in use for {:?}: let the store have more with `?connections=` in its URL",
-                    self.many, self.wait
-                )));
-            }
+            Err(_) => return Err(self.none_was_free()),
         };
+        let client = self.client(deadline).await?;
+        self.in_use.fetch_add(1, Ordering::SeqCst);
+        Ok(Connection { client: Some(client), is_in_transaction: false, pool: self, _permit: permit })
+    }
+
+    /// One that is free, or a new one. Where the server has none to spare, one that others of this process give back.
+    async fn client(&self, deadline: Instant) -> Result<Client, Trouble> {
         loop {
-            let Some(client) = self.idle.lock().pop() else { break };
-            if !client.is_closed() {
-                return Ok(Connection::new(client, self, permit));
+            if let Some(client) = self.idle() {
+                return Ok(client);
+            }
+            // Seldom, and large: it would make every call as large.
+            match Box::pin(self.connector.connect()).await {
+                Ok((client, line)) => {
+                    look_after(line);
+                    *self.out_of_connections.lock() = None;
+                    return Ok(client);
+                }
+                Err(Trouble::OutOfConnections(fault)) => {
+                    *self.out_of_connections.lock() = Some(fault.clone());
+                    let is_any_in_use = self.in_use.load(Ordering::SeqCst) > 0;
+                    if let Some(client) = self.idle() {
+                        return Ok(client);
+                    }
+                    if !is_any_in_use || Instant::now() >= deadline {
+                        return Err(Trouble::OutOfConnections(fault));
+                    }
+                    let ask_again = deadline.min(Instant::now() + ASK_AGAIN);
+                    if let Ok(client) = timeout_at(ask_again, self.next_given_back()).await {
+                        return Ok(client);
+                    }
+                }
+                Err(trouble) => return Err(trouble),
             }
         }
-        let (client, line) = self.connector.connect().await?;
-        look_after(line);
-        Ok(Connection::new(client, self, permit))
+    }
+
+    /// Waits until a connection is given back that nobody else takes.
+    async fn next_given_back(&self) -> Client {
+        loop {
+            self.given_back.notified().await;
+            if let Some(client) = self.idle() {
+                return client;
+            }
+        }
+    }
+
+    /// A connection that is free.
+    fn idle(&self) -> Option<Client> {
+        let mut idle = self.idle.lock();
+        while let Some(client) = idle.pop() {
+            if !client.is_closed() {
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// Why no connection became free.
+    fn none_was_free(&self) -> Trouble {
+        // More would be of no use where the server does not give even as many.
+        let fault = self.out_of_connections.lock().clone();
+        fault.map_or_else(
+            || {
+                Trouble::Refused(format!(
+                    "all {} connections were in use for {:?}: let the store have more with `?connections=` in its URL",
+                    self.many, self.wait
+                ))
+            },
+            Trouble::OutOfConnections,
+        )
+    }
+
+    /// The pauses between tries to reach the server, for as long as the options say.
+    pub(crate) fn pauses(&self) -> Pauses {
+        Pauses::until(Instant::now() + self.retry_for)
+    }
+
+    /// Asks the server until it answers, for as long as the options say. For what can be asked any number of times.
+    pub(crate) async fn persist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        let mut pauses = self.pauses();
+        loop {
+            match ask().await {
+                Err(trouble) if trouble.is_passing() && !self.closed.load(Ordering::SeqCst) => {
+                    if !pauses.pause().await {
+                        return Err(trouble);
+                    }
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// What makes connections.
@@ -112,11 +211,7 @@ impl Pool {
     }
 }
 
-impl<'a> Connection<'a> {
-    fn new(client: Client, pool: &'a Pool, permit: SemaphorePermit<'a>) -> Self {
-        Connection { client: Some(client), is_in_transaction: false, pool, _permit: permit }
-    }
-
+impl Connection<'_> {
     /// Runs one statement, which is a transaction of its own unless one was begun.
     pub(crate) async fn query(&mut self, sql: &str, values: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
         let patience = self.pool.answer_timeout;
@@ -174,5 +269,7 @@ impl Drop for Connection<'_> {
                 idle.push(client);
             }
         }
+        self.pool.in_use.fetch_sub(1, Ordering::SeqCst);
+        self.pool.given_back.notify_one();
     }
 }

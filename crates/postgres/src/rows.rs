@@ -72,6 +72,14 @@ impl PostgresRows {
 }
 
 impl Database {
+    /// Waits for an answer of the server, which is asked until it answers. For what can be asked any number of times.
+    pub(crate) fn persist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RowError>
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        self.wait(self.pool.persist(ask))
+    }
+
     /// Waits for an answer of the server.
     pub(crate) fn wait<T>(&self, asking: impl Future<Output = Result<T, Trouble>>) -> Result<T, RowError> {
         let Some(runtime) = &self.runtime else {
@@ -105,7 +113,7 @@ impl RowStores for PostgresRows {
         self.database.prepare()?;
         let schema = &self.database.url.schema;
         let sql = format!("SELECT version, number FROM {schema}.generations WHERE projection = $1");
-        self.database.wait(async {
+        self.database.persist(|| async {
             let rows = self.database.pool.query(&sql, &[(&projection, Type::TEXT)]).await?;
             rows.iter()
                 .map(|row| {

@@ -3,22 +3,12 @@
 use std::{
     future::Future,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
 };
 
 use engine_types::Position;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
-};
+use tokio::sync::watch;
 
 use crate::{PostgresOptions, PostgresUrl, error::Trouble, pool::Pool, url::Schema};
-
-/// The first pause before another try.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -66,38 +56,6 @@ impl Shared {
     where
         F: Future<Output = Result<T, Trouble>>,
     {
-        let mut pauses = Pauses::until(Instant::now() + self.options.retry_for);
-        loop {
-            match ask().await {
-                Err(trouble) if trouble.is_passing() && !self.is_closed() => {
-                    if !pauses.pause().await {
-                        return Err(trouble);
-                    }
-                }
-                answer => return answer,
-            }
-        }
-    }
-}
-
-/// Pauses that grow, until a time.
-pub(crate) struct Pauses {
-    next: Duration,
-    until: Instant,
-}
-
-impl Pauses {
-    pub(crate) fn until(until: Instant) -> Self {
-        Pauses { next: FIRST_PAUSE, until }
-    }
-
-    /// Waits a while; says whether there is time for another try.
-    pub(crate) async fn pause(&mut self) -> bool {
-        if Instant::now() + self.next > self.until {
-            return false;
-        }
-        sleep(self.next).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-        true
+        self.pool.persist(ask).await
     }
 }

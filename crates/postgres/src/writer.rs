@@ -15,9 +15,10 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     error::Trouble,
     facts::Facts,
+    pauses::Pauses,
     plan::{self, Plan},
     pool::Connection,
-    shared::{Pauses, Shared},
+    shared::Shared,
 };
 use group::Group;
 pub(crate) use queue::{Order, Queue};
@@ -133,7 +134,10 @@ impl Writer {
                         group.lose_answers();
                     }
                     if !trouble.is_passing() || !pauses.pause().await {
-                        self.is_down = matches!(trouble, Trouble::Unreachable(_) | Trouble::Lost(_));
+                        self.is_down = matches!(
+                            trouble,
+                            Trouble::Unreachable(_) | Trouble::OutOfConnections(_) | Trouble::Lost(_)
+                        );
                         return Err(trouble);
                     }
                     tracing::debug!(?trouble, "appends are tried again");

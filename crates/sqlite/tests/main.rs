@@ -3,8 +3,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod counting;
+mod cut_off;
 mod domain;
 mod files;
+mod line;
 mod listings;
 mod parked;
 mod places;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -23,6 +23,7 @@ exit
 /// A folder in which `engine` is called.
 pub(crate) struct Engine {
     folder: TempDir,
+    program: PathBuf,
 }
 
 /// How a call ended.
@@ -35,7 +36,15 @@ pub(crate) struct Ended {
 
 impl Engine {
     pub(crate) fn new() -> Self {
-        Engine { folder: TempDir::new().unwrap() }
+        Engine { folder: TempDir::new().unwrap(), program: env!("CARGO_BIN_EXE_engine").into() }
+    }
+
+    /// The same with an example of this package, which cargo builds together with its tests.
+    pub(crate) fn example(name: &str) -> Self {
+        let profile = Path::new(env!("CARGO_BIN_EXE_engine")).parent().unwrap();
+        let program = profile.join("examples").join(name);
+        assert!(program.exists(), "`{}` is missing: run all tests of the package", program.display());
+        Engine { program, ..Engine::new() }
     }
 
     /// With the account `jsdf`, which holds 23.
@@ -52,7 +61,7 @@ impl Engine {
 
     /// The program in its folder, with nothing of the tester's own surroundings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder()).env("XDG_STATE_HOME", self.folder());
         let own = ["ENGINE_STORE", "ENGINE_LOG", "RUST_LOG", "RUST_BACKTRACE"];
         for variable in own.into_iter().chain(["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {

@@ -1,8 +1,10 @@
 //! Three processes of the bank over one database: one is killed in the middle of its work, another comes. Every event is
-//! handled, those of one transfer in their order, and every transfer takes effect once.
+//! handled, by process managers and by an event handler, those of one transfer and of one stream in their order, and
+//! every transfer takes effect once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fs,
     time::{Duration, Instant},
 };
 
@@ -26,7 +28,7 @@ struct Bank {
 impl Bank {
     fn new() -> Self {
         let store = format!("{}&lease={}s", fresh_schema(), LEASE.as_secs());
-        let bank = Bank { engine: Engine::new(), store };
+        let bank = Bank { engine: Engine::example("journal"), store };
         let open = "send CreateAccount id=a\nsend DepositMoney id=a amount=1000\nsend CreateAccount id=b\n";
         let ended = bank.engine.piped(&["--store", &bank.store], open);
         assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -59,17 +61,46 @@ impl Bank {
 /// So many nodes live, each of them with some of the work, and nobody else has any.
 fn shared_by(count: usize) -> impl Fn(&[Value]) -> bool {
     move |nodes| {
-        let partitions = |node: &Value| -> usize {
+        let partitions = |node: &Value, handler: &str| -> usize {
             let work = node["work"].as_array().into_iter().flatten();
-            // Timers are sent by one of them, which is no part of this.
-            work.filter(|work| work["handler"] == json!("transfers"))
+            work.filter(|work| work["handler"] == json!(handler))
                 .map(|work| work["partitions"].as_array().map_or(0, Vec::len))
                 .sum()
         };
+        // Timers are sent by one of them, which is no part of this.
+        let is_shared = |handler: &str| {
+            nodes.iter().all(|node| partitions(node, handler) > 0)
+                && nodes.iter().map(|node| partitions(node, handler)).sum::<usize>() == 16
+        };
         nodes.len() == count
-            && nodes.iter().all(|node| node["state"] == json!("living") && partitions(node) > 0)
-            && nodes.iter().map(partitions).sum::<usize>() == 16
+            && nodes.iter().all(|node| node["state"] == json!("living"))
+            && is_shared("transfers")
+            && is_shared("journal")
     }
+}
+
+/// A line of the journal: which event of which stream, and who handled it.
+#[derive(Debug)]
+struct Line {
+    stream: String,
+    revision: u64,
+    process: u32,
+}
+
+/// What was written down so far, by all processes. A line that is being written is left out.
+fn journal(bank: &Bank) -> Vec<Line> {
+    let text = fs::read_to_string(bank.engine.folder().join("journal")).unwrap_or_default();
+    let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let parse = |line: &str| {
+        let parts: Vec<_> = line.split(' ').collect();
+        let [stream, revision, process] = parts[..] else { panic!("{line:?} is not a line of the journal") };
+        Line {
+            stream: stream.to_owned(),
+            revision: revision.parse().unwrap(),
+            process: process.parse().unwrap(),
+        }
+    };
+    lines.map(parse).collect()
 }
 
 fn transfer(number: u32) -> String {
@@ -96,6 +127,7 @@ fn a_process_that_is_killed_is_replaced_by_the_others_and_every_transfer_takes_e
     let in_flight: String = (30..50).map(|number| transfer(number) + "\n").collect();
     second.write(&in_flight);
     ask(&mut first, 50..55);
+    until_handled_by(&bank, &second);
     second.signal(Signal::KILL);
     let took = bank.until_nodes("the others take over", shared_by(2));
     // And as long as it takes to look, on a machine that is busy.
@@ -119,6 +151,9 @@ fn a_process_that_is_killed_is_replaced_by_the_others_and_every_transfer_takes_e
     };
     assert_each_transfer_took_effect_once(&events);
     assert_each_event_was_handled_in_its_order(&bank, &events);
+    let journal = journal_of(&bank, &events);
+    assert_each_stream_was_written_down_in_its_order(&journal);
+    assert!(wrote(&journal, &first) && wrote(&journal, &third), "each of them has handled some");
     let answer = first.ask("show account b");
     assert!(answer.contains("\"balance\":70"), "{answer}");
 }
@@ -169,5 +204,47 @@ fn assert_each_event_was_handled_in_its_order(bank: &Bank, events: &[Value]) {
             .collect();
         assert_eq!(handled, happened, "{transfer}");
         assert_eq!(happened.len(), 4, "{transfer}: {happened:?}");
+    }
+}
+
+fn wrote(journal: &[Line], node: &Console) -> bool {
+    journal.iter().any(|line| line.process == node.child.id())
+}
+
+/// Waits until a process has handled some of the events itself.
+fn until_handled_by(bank: &Bank, node: &Console) {
+    let begun = Instant::now();
+    while !wrote(&journal(bank), node) {
+        assert!(begun.elapsed() < PATIENCE, "it has handled nothing within {PATIENCE:?}");
+    }
+}
+
+/// The journal, when every event of the bank stands in it.
+fn journal_of(bank: &Bank, events: &[Value]) -> Vec<Line> {
+    let begun = Instant::now();
+    let happened: BTreeSet<_> = events
+        .iter()
+        .map(|event| (event["stream"].as_str().unwrap(), event["revision"].as_u64().unwrap()))
+        .filter(|(stream, _)| stream.starts_with("account-") || stream.starts_with("transfer-"))
+        .collect();
+    loop {
+        let journal = journal(bank);
+        let handled: BTreeSet<_> = journal.iter().map(|line| (line.stream.as_str(), line.revision)).collect();
+        if handled == happened {
+            return journal;
+        }
+        let missing: Vec<_> = happened.difference(&handled).collect();
+        assert!(begun.elapsed() < PATIENCE && handled.is_subset(&happened), "not handled: {missing:?}");
+    }
+}
+
+/// Events are handled at least once: what was handled again after a take-over stands there again, and never is one that
+/// comes later handled before one that comes earlier has been.
+fn assert_each_stream_was_written_down_in_its_order(journal: &[Line]) {
+    let mut next = BTreeMap::<&str, u64>::new();
+    for line in journal {
+        let next = next.entry(&line.stream).or_default();
+        assert!(line.revision <= *next, "{line:?} was handled before {next}");
+        *next = (*next).max(line.revision + 1);
     }
 }

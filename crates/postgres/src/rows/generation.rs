@@ -59,14 +59,17 @@ impl PostgresGeneration {
         version: u32,
         number: Option<u64>,
     ) -> Result<(Self, u64), RowError> {
-        let (id, number) = database.wait(async {
+        let making = async || {
             let mut connection = database.pool.get().await?;
             let made = make(&database, &mut connection, projection, version, number).await;
-            if made.is_err() {
+            if !matches!(made, Ok(Some(_))) {
                 connection.give_up();
             }
             made
-        })?;
+        };
+        // Where an answer was lost, it may have been made. Another one would be beside it where the number is chosen here.
+        let made = if number.is_some() { database.persist(making)? } else { database.wait(making())? };
+        let (id, number) = made.ok_or(RowError::Outdated)?;
         let table = format!("{}.rows_{id}", database.url.schema);
         let has_rank_index = AtomicBool::new(false);
         Ok((
@@ -129,7 +132,7 @@ impl RowStore for PostgresGeneration {
              WHERE known.id = $1 AND NOT known.is_replaced"
         );
         let values: [Parameter<'_>; 1] = [(&self.id, Type::INT8)];
-        let rows = self.database.wait(self.database.pool.query(&sql, &values))?;
+        let rows = self.database.persist(|| self.database.pool.query(&sql, &values))?;
         let Some(first) = rows.first() else { return Err(RowError::Outdated) };
         let position_of = |number: i64| Position(unsigned(number));
         let mut state = RowsState {
@@ -150,10 +153,8 @@ impl RowStore for PostgresGeneration {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Vec<u8>>, RowError> {
-        self.checked(
-            self.database
-                .wait(async { view::get(&mut self.database.pool.get().await?, &self.table, key).await }),
-        )
+        let get = || async { view::get(&mut self.database.pool.get().await?, &self.table, key).await };
+        self.checked(self.database.persist(get))
     }
 
     fn commit(&self, batch: &RowBatch) -> Result<(), RowError> {
@@ -178,13 +179,17 @@ impl RowStore for PostgresGeneration {
     }
 
     fn view(&self, look: &mut dyn FnMut(&dyn RowView)) -> Result<(), RowError> {
-        let mut connection = self.database.wait(self.database.pool.get())?;
         // The lock comes before the snapshot: who removes this generation waits until nobody looks at it any more.
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE",
             self.table
         );
-        self.checked(self.database.wait(connection.run(&begin)))?;
+        let begin = async || {
+            let mut connection = self.database.pool.get().await?;
+            connection.run(&begin).await?;
+            Ok(connection)
+        };
+        let connection = self.checked(self.database.persist(begin))?;
         let view = View {
             database: &self.database,
             connection: Mutex::new(connection),
@@ -207,14 +212,14 @@ impl RowStore for PostgresGeneration {
 }
 
 /// Finds a generation, or makes it if none is newer; without a number makes one that is newer than all. Answers its id
-/// and its number.
+/// and its number, or nothing where it was removed after others had found it.
 async fn make(
     database: &Database,
     connection: &mut Connection<'_>,
     projection: &str,
     version: u32,
     number: Option<u64>,
-) -> Result<(i64, u64), Trouble> {
+) -> Result<Option<(i64, u64)>, Trouble> {
     let schema = &database.url.schema;
     let lock = schema.lock().wrapping_add(2);
     connection.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({lock})")).await?;
@@ -234,9 +239,7 @@ async fn make(
              AND ($3 IS NULL OR number = $3) ORDER BY number DESC LIMIT 1"
     );
     let found = connection.query(&find, &values).await?;
-    let Some(row) = found.first() else {
-        return Err(Trouble::Again("the generation was removed at the same moment".to_owned()));
-    };
+    let Some(row) = found.first() else { return Ok(None) };
     let id: i64 = row.try_get(0)?;
     let table = format!(
         "CREATE TABLE IF NOT EXISTS {schema}.rows_{id} (
@@ -246,7 +249,7 @@ async fn make(
     );
     let number = unsigned(row.try_get(1)?);
     connection.run(&table).await?;
-    Ok((id, number))
+    Ok(Some((id, number)))
 }
 
 /// Removes a generation and its table, with the view for people where it shows this one, when nobody looks at it.

@@ -247,14 +247,19 @@ fn found<P: Projection>(stores: &dyn RowStores) -> Result<Found, RowError> {
     Ok(Found { newest, own })
 }
 
-/// The newest that is ready.
+/// The newest that is ready. One that cannot be reached may be that: then nothing is said of older ones.
 fn shown<P: Projection>(stores: &dyn RowStores) -> Result<Option<Generation<P::Row>>, RowError> {
-    let mut own = found::<P>(stores)?.own.into_iter();
-    let ready =
-        own.find_map(|(id, opened)| opened.ok().filter(|(_, state)| state.ready).map(|(rows, _)| (id, rows)));
-    let generation =
-        |(id, rows): (GenerationId, _)| StoredRows::new(id.number, P::rank, rows, stores.is_shared());
-    Ok(ready.map(generation).map(Generation::Stored))
+    for (id, opened) in found::<P>(stores)?.own {
+        match opened {
+            Ok((rows, state)) if state.ready => {
+                let rows = StoredRows::new(id.number, P::rank, rows, stores.is_shared());
+                return Ok(Some(Generation::Stored(rows)));
+            }
+            Ok(_) | Err(RowError::Outdated | RowError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// The one to go on with. What has seen more events than there are, or is damaged, is removed.
