@@ -1,5 +1,7 @@
 //! Single appends: one call with one stream's events, one answer.
 
+use std::time::Duration;
+
 use engine_store::{AppendError, AppendRequest, Appended, NewEvent};
 use engine_types::{CurrentRevision, ExpectedRevision, StreamName};
 use tonic::{Status, Streaming};
@@ -97,8 +99,17 @@ pub(super) async fn append(
 
 /// Appends, within the patience of the node.
 pub(in crate::grpc) async fn store(core: &Core, request: AppendRequest) -> Result<Appended, AppendError> {
+    store_within(core.limits.append_patience, core, request).await
+}
+
+/// Appends, within this time.
+pub(super) async fn store_within(
+    patience: Duration,
+    core: &Core,
+    request: AppendRequest,
+) -> Result<Appended, AppendError> {
     let events = request.streams.iter().map(|stream| stream.events.len() as u64).sum();
-    let appended = match tokio::time::timeout(core.limits.append_patience, core.store.append(request)).await {
+    let appended = match tokio::time::timeout(patience, core.store.append(request)).await {
         Ok(result) => result,
         Err(elapsed) => Err(AppendError::OutcomeUnknown(elapsed.into())),
     };

@@ -184,12 +184,10 @@ async fn store(core: &Core, pending: Pending, deadline: Duration) -> Outcome {
     if deadline.is_zero() {
         return Err(Refusal::Deadline);
     }
-    let storing = append::store(core, pending.into_request());
-    match tokio::time::timeout(deadline, storing).await {
-        Ok(Ok(appended)) => Ok(appended),
-        Ok(Err(AppendError::OutcomeUnknown(_))) | Err(_) => Err(Refusal::Deadline),
-        Ok(Err(error)) => Err(Refusal::Store(error)),
-    }
+    append::store_within(deadline, core, pending.into_request()).await.map_err(|error| match error {
+        AppendError::OutcomeUnknown(_) => Refusal::Deadline,
+        error => Refusal::Store(error),
+    })
 }
 
 fn answer(
