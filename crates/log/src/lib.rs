@@ -24,8 +24,8 @@
 //! ```
 //!
 //! One process has the directory locked. Whoever else may read it can copy the store meanwhile ([`backup()`]) and check
-//! it ([`verify`]): neither takes the lock, nor writes anything there. For all else there is the process that has it,
-//! or the copy.
+//! it ([`verify`]), without the lock and without writing anything there. For all else there is the process that has it,
+//! or the copy. A store that nobody has open is locked while it is verified.
 
 mod backup;
 mod catalog;

@@ -75,13 +75,14 @@ fn child() {
     }
 }
 
-/// What the child acknowledged: the id by stream and revision.
+/// What the child acknowledged: the id by stream and revision; and whether it has ended.
 type Record = HashMap<String, String>;
+type Told = (Record, bool);
 
 /// A child that writes, and the record of what it acknowledged.
 struct Writing {
     child: Child,
-    record: Arc<(Mutex<Record>, Condvar)>,
+    record: Arc<(Mutex<Told>, Condvar)>,
 }
 
 impl Drop for Writing {
@@ -100,7 +101,7 @@ impl Writing {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let record: Arc<(Mutex<Record>, Condvar)> = Arc::default();
+        let record: Arc<(Mutex<Told>, Condvar)> = Arc::default();
         let told = record.clone();
         // Ends with the child.
         std::thread::spawn(move || {
@@ -108,10 +109,12 @@ impl Writing {
                 let words: Vec<_> = line.split(' ').collect();
                 if words[0] == "ack" && words.len() == 4 {
                     let place = format!("{} {}", words[1], words[2]);
-                    told.0.lock().unwrap().insert(place, words[3].to_owned());
+                    told.0.lock().unwrap().0.insert(place, words[3].to_owned());
                     told.1.notify_all();
                 }
             }
+            told.0.lock().unwrap().1 = true;
+            told.1.notify_all();
         });
         Writing { child, record }
     }
@@ -119,8 +122,10 @@ impl Writing {
     /// What is acknowledged by now: waits until that is enough.
     fn acknowledged(&self, enough: usize) -> Record {
         let (record, told) = &*self.record;
-        let record = told.wait_while(record.lock().unwrap(), |record| record.len() < enough).unwrap();
-        record.clone()
+        let goes_on = |(record, ended): &mut Told| record.len() < enough && !*ended;
+        let told = told.wait_while(record.lock().unwrap(), goes_on).unwrap();
+        assert!(told.0.len() >= enough, "the child ended after {} acknowledgements", told.0.len());
+        told.0.clone()
     }
 }
 

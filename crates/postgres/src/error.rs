@@ -181,9 +181,9 @@ pub(crate) fn is_out_of_connections(error: &tokio_postgres::Error) -> bool {
 
 /// What a server refuses, and what to do.
 pub(crate) fn told(error: &tokio_postgres::Error) -> String {
-    let advice =
-        error.as_db_error().map(|fault| format!("PostgreSQL: {}{}", words(error), advice(fault.code())));
-    advice.unwrap_or_else(|| words(error))
+    let Some(fault) = error.as_db_error() else { return words(error) };
+    let code = if is_out_of_connections(error) { &SqlState::TOO_MANY_CONNECTIONS } else { fault.code() };
+    format!("PostgreSQL: {}{}", words(error), advice(code))
 }
 
 /// The whole of what an error says, in one line.

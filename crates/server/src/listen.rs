@@ -17,7 +17,10 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use self::prompt::Prompt;
 use crate::core::Core;
@@ -35,6 +38,9 @@ const HTTP_2: [u8; 5] = *b"PRI *";
 /// Serves connections until the node stops, then lets those that are open come to an end.
 pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     let open = TaskTracker::new();
+    // Whoever is still there when this ends, in order or not, is cut off.
+    let cut = CancellationToken::new();
+    let _cut_at_the_end = cut.clone().drop_guard();
     let room = Arc::new(Semaphore::new(core.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
         let accepted = tokio::select! {
@@ -44,8 +50,9 @@ pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<Tl
         match accepted {
             Ok((permit, stream)) => {
                 let connection = connection(core.clone(), stream, tls.clone(), router.clone());
+                let cut = cut.clone();
                 open.spawn(async move {
-                    connection.await;
+                    let _ = cut.run_until_cancelled(connection).await;
                     drop(permit);
                 });
             }
@@ -104,7 +111,7 @@ async fn change_lane(core: Arc<Core>, stream: TcpStream, router: Router) {
             Err(error) => tracing::warn!(%error, "a connection was not taken"),
         }
     });
-    if let Err(error) = lane.await {
+    if let Err(error) = AbortOnDropHandle::new(lane).await {
         tracing::error!(%error, "a connection broke off");
     }
 }

@@ -91,6 +91,10 @@ impl Reader {
                 if let Err(status) = reader.fill().await {
                     return Some((Err(status), None));
                 }
+                // A store may answer at once, again and again, that nothing matches: others are to have their turn.
+                if reader.ready.is_empty() {
+                    tokio::task::yield_now().await;
+                }
             }
         })
     }
