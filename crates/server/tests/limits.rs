@@ -7,13 +7,20 @@ mod kit;
 use std::{
     io::{Read, Write},
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use engine_server::{Limits, Options};
+use engine_server::{Limits, Node, Options};
+use engine_store::{AllPage, EventStore, ReadAll, ReadError, layer::Layer, memory::MemoryStore};
+use engine_types::Position;
 use kit::{Connected, PATIENCE, Told, node_with};
 use kurrentdb::{
-    AppendToStreamOptions, Client, EventData, StreamPosition, SubscribeToStreamOptions, Subscription,
+    AppendToStreamOptions, Client, EventData, ReadAllOptions, StreamPosition, SubscribeToStreamOptions,
+    Subscription,
 };
 
 /// So many events of 256 KiB are more than a node and a connection hold for a subscriber.
@@ -127,4 +134,47 @@ async fn a_connection_that_says_nothing_is_closed() {
     let mut silent = std::net::TcpStream::connect(node.node.address()).unwrap();
     silent.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it was closed");
+}
+
+/// A store in which whoever reads everything finds nothing, never comes to an end, and never waits.
+#[derive(Debug, Clone)]
+struct Endless {
+    inner: MemoryStore,
+    is_endless: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl Layer for Endless {
+    fn inner(&self) -> &dyn EventStore {
+        &self.inner
+    }
+
+    async fn read_all(&self, request: ReadAll) -> Result<AllPage, ReadError> {
+        if self.is_endless.load(Ordering::SeqCst) {
+            return Ok(AllPage { events: Vec::new(), next: Some(Position(0)), end: false });
+        }
+        self.inner.read_all(request).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_for_what_is_not_there_keeps_nobody_on_the_same_connection_waiting() {
+    let store = Endless { inner: MemoryStore::new(), is_endless: Arc::default() };
+    let here = Options { listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
+    let node = Node::start(Arc::new(store.clone()), Vec::new(), here).await.unwrap();
+    let client = kit::client(&node, "", false);
+    let options = AppendToStreamOptions::default();
+    let append = || client.append_to_stream("account-1", &options, kit::json(1));
+    append().await.unwrap();
+    store.is_endless.store(true, Ordering::SeqCst);
+    let everything = ReadAllOptions::default().max_count(1);
+    let mut looking = client.read_all(&everything).await.unwrap();
+    let looking = tokio::spawn(async move { looking.next().await.map(drop) });
+    for _ in 0..10 {
+        tokio::time::timeout(PATIENCE, append()).await.expect("an append has its turn").unwrap();
+    }
+    assert!(!looking.is_finished());
+    looking.abort();
+    store.is_endless.store(false, Ordering::SeqCst);
+    node.stop().await;
 }
