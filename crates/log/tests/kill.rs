@@ -10,9 +10,8 @@ mod kit;
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, Write},
     path::Path,
-    process::{Command, Stdio},
 };
 
 use engine_log::{LogOptions, LogStore, verify};
@@ -66,13 +65,8 @@ fn child() {
 
 /// Starts a child, lets it acknowledge so many appends, kills it, and answers all that it acknowledged.
 fn run_and_kill(directory: &Path, acknowledgements: u64) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "child", "--nocapture"])
-        .env(DIRECTORY, directory)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    let (mut child, output) = kit::child(DIRECTORY, directory);
+    let mut lines = output.split(b'\n');
     let mut acknowledged = Vec::new();
     let mut take = |line: Vec<u8>| {
         let line = String::from_utf8(line).unwrap();

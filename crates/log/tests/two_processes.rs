@@ -9,9 +9,9 @@ mod kit;
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, Write},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::{Arc, Condvar, Mutex},
 };
 
@@ -94,13 +94,8 @@ impl Drop for Writing {
 
 impl Writing {
     fn start(directory: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "child", "--nocapture"])
-            .env(DIRECTORY, directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (child, output) = kit::child(DIRECTORY, directory);
+        let lines = output.lines();
         let record: Arc<(Mutex<Told>, Condvar)> = Arc::default();
         let told = record.clone();
         // Ends with the child.

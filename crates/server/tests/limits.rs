@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_server::{Limits, Node, Options};
+use engine_server::{Limits, Options};
 use engine_store::{AllPage, EventStore, ReadAll, ReadError, layer::Layer, memory::MemoryStore};
 use engine_types::Position;
 use kit::{Connected, PATIENCE, Told, node_with};
@@ -160,9 +160,7 @@ impl Layer for Endless {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_looks_for_what_is_not_there_keeps_nobody_on_the_same_connection_waiting() {
     let store = Endless { inner: MemoryStore::new(), is_endless: Arc::default() };
-    let here = Options { listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
-    let node = Node::start(Arc::new(store.clone()), Vec::new(), here).await.unwrap();
-    let client = kit::client(&node, "", false);
+    let Connected { node, client } = kit::node_over(Arc::new(store.clone()), Options::default()).await;
     let options = AppendToStreamOptions::default();
     let append = || client.append_to_stream("account-1", &options, kit::json(1));
     append().await.unwrap();

@@ -4,7 +4,13 @@
 
 pub mod tamper;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::BufReader,
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use engine_log::{Compression, Expected, LogOptions, LogStore, OpenError, disk::sim::SimDisk, verify_on};
@@ -223,4 +229,16 @@ pub fn event(random: &mut Random) -> NewEvent {
         data: random.bytes(size),
         metadata: random.bytes(40),
     }
+}
+
+/// Starts the test `child` of the same program as a process of its own, which finds in this variable where its store is.
+pub fn child(variable: &str, directory: &Path) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child", "--nocapture"])
+        .env(variable, directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    (child, output)
 }

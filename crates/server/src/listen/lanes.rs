@@ -1,7 +1,7 @@
 //! Threads of which each serves connections of its own.
 //!
 //! What a call of gRPC does is little beside what it costs to wake another thread for it: handed from thread to thread,
-//! a lone append takes half as long again. So a connection over HTTP/2, without TLS, stays in one lane: it is read, its calls are
+//! a lone append takes longer. So a connection over HTTP/2, without TLS, stays in one lane: it is read, its calls are
 //! carried out and it is written by one thread, and other connections go to other threads. HTTP/1.1 is left where it
 //! is, beside the application whose commands it sends.
 //!

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use engine_server::{Node, Options};
-use engine_store::memory::MemoryStore;
+use engine_store::{EventStore, memory::MemoryStore};
 use kurrentdb::{
     Client, Error, EventData, ReadAllOptions, ReadStreamOptions, RecordedEvent, Subscription,
     SubscriptionEvent,
@@ -27,9 +27,14 @@ pub async fn node() -> Connected {
 
 /// A node over a store in memory, on a port of its own, with options.
 pub async fn node_with(options: Options) -> Connected {
+    node_over(Arc::new(MemoryStore::new()), options).await
+}
+
+/// A node over this store, on a port of its own.
+pub async fn node_over(store: Arc<dyn EventStore>, options: Options) -> Connected {
     let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..options };
     let tls = options.tls.is_some();
-    let node = Node::start(Arc::new(MemoryStore::new()), Vec::new(), options).await.unwrap();
+    let node = Node::start(store, Vec::new(), options).await.unwrap();
     let client = client(&node, "", tls);
     Connected { node, client }
 }
