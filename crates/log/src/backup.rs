@@ -111,6 +111,10 @@ fn prepare(to: &dyn Disk, store: Uuid) -> Result<Box<dyn Held>, MaintenanceError
     for name in &found.unfinished {
         to.remove(name).map_err(at)?;
     }
+    // What goes on in another store makes its own, of its own segments.
+    for name in &found.merged {
+        to.remove(&name.file()).map_err(at)?;
+    }
     if found.is_clean {
         // It told where the older backup ends.
         to.remove(CLEAN).and_then(|()| to.sync()).map_err(at)?;

@@ -13,36 +13,40 @@ use crate::{
     error::Trouble,
     frame::Kind,
     scan,
-    view::{Part, View},
+    view::{Part, Step, View},
 };
 
 /// So many names are fetched from a part at once.
 const CHUNK: usize = 256;
 
 /// Merges the sorted names of all parts. Where several parts know a name, the newest tells.
-struct Merge<T, F> {
+struct Merge<'a, T, F> {
     fetch: F,
-    cursors: Vec<Cursor<T>>,
+    cursors: Vec<Cursor<'a, T>>,
 }
 
-struct Cursor<T> {
+struct Cursor<'a, T> {
+    step: Step<'a>,
     ready: VecDeque<(String, T)>,
     from: String,
     behind: bool,
     finished: bool,
 }
 
-impl<T: Copy, F: Fn(usize, &str, bool) -> Result<Vec<(String, T)>, Trouble>> Merge<T, F> {
-    fn new(parts: usize, from: &str, behind: bool, fetch: F) -> Self {
-        let cursor = || Cursor { ready: VecDeque::new(), from: from.to_owned(), behind, finished: false };
-        Merge { fetch, cursors: (0..parts).map(|_| cursor()).collect() }
+impl<'a, T: Copy, F: Fn(Step<'a>, &str, bool) -> Result<Vec<(String, T)>, Trouble>> Merge<'a, T, F> {
+    fn new(view: &'a View, from: &str, behind: bool, fetch: F) -> Self {
+        let cursor =
+            |step| Cursor { step, ready: VecDeque::new(), from: from.to_owned(), behind, finished: false };
+        let mut cursors: Vec<_> = view.steps(0..view.parts.len()).map(cursor).collect();
+        cursors.reverse();
+        Merge { fetch, cursors }
     }
 
     fn next(&mut self) -> Result<Option<(String, T)>, Trouble> {
         let mut smallest: Option<(String, T)> = None;
-        for (part, cursor) in self.cursors.iter_mut().enumerate() {
+        for cursor in &mut self.cursors {
             if cursor.ready.is_empty() && !cursor.finished {
-                cursor.ready = (self.fetch)(part, &cursor.from, cursor.behind)?.into();
+                cursor.ready = (self.fetch)(cursor.step, &cursor.from, cursor.behind)?.into();
                 cursor.finished = cursor.ready.len() < CHUNK;
                 if let Some((last, _)) = cursor.ready.back() {
                     cursor.from.clone_from(last);
@@ -71,15 +75,15 @@ pub(crate) fn streams(view: &View, query: &StreamQuery) -> Result<StreamsPage, R
     let Some(prefix) = common_prefix(query) else { return Ok(page) };
     let after = query.after.as_ref().map_or("", StreamName::as_str);
     let (from, behind) = if after >= prefix.as_str() { (after, true) } else { (prefix.as_str(), false) };
-    let fetch = |part: usize, from: &str, behind| view.parts[part].index.names(from, behind, CHUNK);
-    let mut names = Merge::new(view.parts.len(), from, behind, fetch);
+    let fetch = |step, from: &str, behind| view.names(step, from, behind, CHUNK);
+    let mut names = Merge::new(view, from, behind, fetch);
     while let Some((name, last)) = names.next()? {
         if !name.starts_with(&prefix) {
             break;
         }
         if name.starts_with('$') && !prefix.starts_with('$') {
             // The names of the system are passed over in one step.
-            names = Merge::new(view.parts.len(), "%", false, fetch);
+            names = Merge::new(view, "%", false, fetch);
             continue;
         }
         let Some(stream) = stream_name(&name).filter(|stream| query.matches(stream)) else { continue };
@@ -105,7 +109,7 @@ fn common_prefix(query: &StreamQuery) -> Option<String> {
 fn is_gone(view: &View, stream: &StreamName) -> Result<bool, Trouble> {
     let metadata = stream.metadata_stream();
     let [newest, described] = view.newest([stream.as_str(), metadata.as_str()])?;
-    let tombstoned = newest.is_some_and(|(_, span)| span.tombstoned);
+    let tombstoned = newest.is_some_and(|newest| newest.span.tombstoned);
     Ok(tombstoned || (described.is_some() && view.stream(stream)?.metadata.is_deleted()))
 }
 
@@ -118,8 +122,8 @@ pub(crate) fn documents(
 ) -> Result<Vec<DocumentKey>, ReadError> {
     let after = after.map_or("", DocumentKey::as_str);
     let (from, behind) = if after >= prefix { (after, !after.is_empty()) } else { (prefix, false) };
-    let fetch = |part: usize, from: &str, behind| view.parts[part].index.keys(from, behind, CHUNK);
-    let mut merged = Merge::new(view.parts.len(), from, behind, fetch);
+    let fetch = |step, from: &str, behind| view.keys(step, from, behind, CHUNK);
+    let mut merged = Merge::new(view, from, behind, fetch);
     let mut keys = Vec::new();
     while keys.len() < limit
         && let Some((key, removed)) = merged.next()?
@@ -140,8 +144,8 @@ pub(crate) fn names(
     prefix: &str,
     mut visit: impl FnMut(&str) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
-    let fetch = |part: usize, from: &str, behind| view.parts[part].index.names(from, behind, CHUNK);
-    let mut names = Merge::new(view.parts.len(), prefix, false, fetch);
+    let fetch = |step, from: &str, behind| view.names(step, from, behind, CHUNK);
+    let mut names = Merge::new(view, prefix, false, fetch);
     while let Some((name, _)) = names.next()? {
         if !name.starts_with(prefix) {
             break;

@@ -9,6 +9,7 @@ pub(crate) mod dictionary;
 pub(crate) mod disk;
 pub(crate) mod file;
 pub(crate) mod memory;
+pub(crate) mod merged;
 pub(crate) mod page;
 mod table;
 
@@ -233,12 +234,12 @@ impl Index {
 
 /// The hash of the name of a stream, as the filters of all indexes know it.
 pub(crate) fn stream_hash(name: &str) -> u64 {
-    bloom::hash(bloom::Of::Stream, name)
+    bloom::hash(bloom::Of::Stream, name.as_bytes())
 }
 
 /// The hash of the key of a document.
 pub(crate) fn document_hash(key: &str) -> u64 {
-    bloom::hash(bloom::Of::Document, key)
+    bloom::hash(bloom::Of::Document, key.as_bytes())
 }
 
 /// Shortens event ids to what an index keeps of them: the same id in another stream is another.

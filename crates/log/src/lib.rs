@@ -39,6 +39,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod index;
+mod merging;
 mod opening;
 mod options;
 mod pinned;

@@ -14,12 +14,13 @@ use crate::{
     disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
+    merging::{self, Bell, Merger},
     options::LogOptions,
     sealing::Sealer,
     segment::{Segment, SegmentHeader, blocks::BlockCache},
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
-    view::Part,
+    view::{Part, View},
     writer::{Writer, queue::Queue, recent::RecentIds, tail::Tail},
 };
 pub(crate) use found::{Content, Found};
@@ -66,23 +67,22 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Opened, O
     if found.is_clean {
         disk.remove(CLEAN).and_then(|()| disk.sync()).map_err(at)?;
     }
-    assemble(disk, options, lock, pages, parts)
+    let merging = Bell::default();
+    let runs = merging::open(&disk, &found.merged, &parts[..parts.len() - 1], &pages, &merging);
+    let view = View::of(parts, runs, options.cached_streams);
+    let shared = Shared::new(disk, options, pages, view, merging);
+    assemble(Arc::new(shared), lock)
 }
 
-fn assemble(
-    disk: Arc<dyn Disk>,
-    options: LogOptions,
-    lock: Box<dyn Held>,
-    pages: Arc<PageCache>,
-    parts: Vec<Arc<Part>>,
-) -> Result<Opened, OpenError> {
+fn assemble(shared: Arc<Shared>, lock: Box<dyn Held>) -> Result<Opened, OpenError> {
+    let (parts, options) = (shared.view().parts, &shared.options);
     let last = parts.last().expect("a store has at least one segment");
     let end = last.index.end();
     let known = chain::last(&parts)?;
     // A chain begins with a segment, and never ends.
     let begins = options.chain && known.is_none();
     let tail = Tail {
-        disk: disk.clone(),
+        disk: shared.disk.clone(),
         segment: last.segment.clone(),
         end,
         synced: end,
@@ -90,10 +90,9 @@ fn assemble(
         step: options.reserve_bytes,
         link: if begins { Some(Link::origin(last.segment.header.store)) } else { known },
     };
-    let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, &options)?);
+    let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, options)?);
     let queue = Arc::new(Queue::new(options.queue_bytes));
     info!(segments = parts.len(), events = last.next_position(), "the store is open");
-    let shared = Arc::new(Shared::new(disk, options, pages, parts));
     let writer = Writer {
         shared: shared.clone(),
         queue,
@@ -102,6 +101,7 @@ fn assemble(
         recent,
         buffer: Vec::new(),
         sealer: Sealer::start(shared.clone()),
+        merger: Merger::start(shared.clone()),
         poison: None,
         finished_segment: begins,
         dirty_since: None,

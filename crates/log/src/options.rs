@@ -45,9 +45,13 @@ pub struct LogOptions {
     pub cached_blocks: usize,
     /// Of so many streams it is held in memory where their newest events are: 100,000.
     pub cached_streams: usize,
-    /// Whether the index of a full segment is written by a thread of its own, so that the writer need not
-    /// pause: yes.
+    /// Whether the index of a full segment is written by a thread of its own, and merged by another, so that the writer
+    /// need not pause: yes.
     pub index_in_background: bool,
+    /// The indexes of so many neighbouring full segments are merged into one, in the background: 64; and before there are
+    /// so many, those of 16 and of 4. With less than 4, none are. A stream whose events are strewn over many segments is
+    /// then found by looking once and not in each of them.
+    pub merged_segments: usize,
     /// A page ends early when its events reach so many bytes: 32 MiB.
     pub page_bytes: u64,
     /// A filtered page ends early when so many events were looked at: 1,000,000.
@@ -89,6 +93,7 @@ impl Default for LogOptions {
             cached_blocks: 1_024,
             cached_streams: 100_000,
             index_in_background: true,
+            merged_segments: 64,
             page_bytes: 32 << 20,
             page_scan: 1_000_000,
             clock: Arc::new(SystemClock),

@@ -16,9 +16,8 @@ use engine_types::{Revision, StreamName};
 use crate::{
     decode::{self, Decoder},
     error::Trouble,
-    index::Span,
     options::LogOptions,
-    view::View,
+    view::{Stretch, View},
 };
 
 /// So many events are looked up at once.
@@ -39,16 +38,17 @@ pub(crate) fn stream_page(
     }
     let not_found = || ReadError::StreamNotFound { stream: name.clone() };
     let newest = stream.newest.filter(|_| !stream.metadata.is_deleted()).ok_or_else(not_found)?;
-    let last = Revision(newest.1.last());
+    let last = Revision(newest.span.last());
     let metadata = if name.is_metadata() { StreamMetadata::of_metadata_streams() } else { stream.metadata };
     let mut first = metadata.first_readable(last);
     let mut wanted = stream_metadata::revisions(request, first, last);
-    let spans = if wanted.is_empty() { Vec::new() } else { view.spans(name.as_str(), newest, wanted.start)? };
-    if let Some(left) = first_left(view, &spans).filter(|left| *left > wanted.start) {
+    let stretches =
+        if wanted.is_empty() { Vec::new() } else { view.stretches(name.as_str(), newest, wanted.start)? };
+    if let Some(left) = first_left(view, name, &stretches, wanted.start)? {
         first = Revision(left);
         wanted = stream_metadata::revisions(request, first, last);
     }
-    let (mut events, read) = revisions(view, options, name, &spans, wanted.clone(), request.direction)?;
+    let (mut events, read) = revisions(view, options, name, &stretches, wanted.clone(), request.direction)?;
     let next = match request.direction {
         Direction::Forwards => Some(read.end).filter(|next| *next <= last.0),
         Direction::Backwards => {
@@ -59,11 +59,24 @@ pub(crate) fn stream_page(
     Ok(StreamPage { events, next: next.map(Revision), last })
 }
 
-/// The first revision that is left in the oldest of these spans, if what was before it may have been scavenged.
-fn first_left(view: &View, spans: &[(usize, Span)]) -> Option<u64> {
-    let (part, oldest) = spans.first()?;
+/// The first revision that is left of a stream, if it is behind the first one that is wanted and what was before it may
+/// have been scavenged.
+fn first_left(
+    view: &View,
+    name: &StreamName,
+    stretches: &[Stretch],
+    wanted: u64,
+) -> Result<Option<u64>, Trouble> {
+    let Some(oldest) = stretches.first() else { return Ok(None) };
+    let first = oldest.span.first;
+    let left = if oldest.span.removed { first + 1 } else { first };
+    if left <= wanted {
+        return Ok(None);
+    }
+    let places = view.places(name.as_str(), oldest, first..first + 1)?;
+    let (part, _) = places.first().ok_or_else(|| unknown(view, name, first))?;
     let was_scavenged = view.parts[..=*part].iter().any(|part| part.segment.was_scavenged());
-    was_scavenged.then_some(if oldest.removed { oldest.first + 1 } else { oldest.first })
+    Ok(was_scavenged.then_some(left))
 }
 
 /// Reads revisions of a stream, and answers which of them: the page may be full before.
@@ -71,47 +84,75 @@ fn revisions(
     view: &View,
     options: &LogOptions,
     name: &StreamName,
-    spans: &[(usize, Span)],
+    stretches: &[Stretch],
     wanted: Range<u64>,
     direction: Direction,
 ) -> Result<(Vec<RecordedEvent>, Range<u64>), Trouble> {
-    let mut events = Vec::new();
+    let mut page = Page { events: Vec::new(), budget: options.page_bytes, decoder: Decoder::default() };
     let mut left = wanted.clone();
-    let mut budget = options.page_bytes;
-    let mut decoder = Decoder::default();
-    while !left.is_empty() && budget > 0 {
+    while !left.is_empty() && page.budget > 0 {
         let at = nearest(&left, direction);
-        let (part, span) = find(view, name, spans, at)?;
-        let part = &view.parts[part];
-        let here = left.start.max(span.first)..left.end.min(span.last() + 1);
+        let holding =
+            stretches.iter().find(|stretch| (stretch.span.first..=stretch.span.last()).contains(&at));
+        let stretch = holding.ok_or_else(|| unknown(view, name, at))?;
+        let here = left.start.max(stretch.span.first)..left.end.min(stretch.span.last() + 1);
         let chunk = next_of(&here, direction, CHUNK);
-        let offsets = part.index.stream_offsets(name.as_str(), &span, chunk.clone())?;
-        let before = events.len();
-        let read = decode::events(part, &offsets, direction, &mut budget, &mut decoder, &mut events)? as u64;
-        let read = next_of(&chunk, direction, read);
-        check_revisions(name, read.clone(), direction, &events[before..]).map_err(|fault| {
-            Trouble::damage(&part.segment.path, offsets.first().copied().unwrap_or(0), fault)
-        })?;
-        pass(&mut left, direction, read.end - read.start);
+        let places = view.places(name.as_str(), stretch, chunk.clone())?;
+        if places.len() as u64 != chunk.end - chunk.start {
+            return Err(unknown(view, name, at));
+        }
+        page.read(view, name, &places, &mut left, direction)?;
     }
     let read = match direction {
         Direction::Forwards => wanted.start..left.start,
         Direction::Backwards => left.end..wanted.end,
     };
-    Ok((events, read))
+    Ok((page.events, read))
 }
 
-fn find(
-    view: &View,
-    name: &StreamName,
-    spans: &[(usize, Span)],
-    revision: u64,
-) -> Result<(usize, Span), Trouble> {
-    let holding = spans.iter().find(|(_, span)| (span.first..=span.last()).contains(&revision));
-    holding.copied().ok_or_else(|| {
-        let fault = format!("no index knows revision {revision} of stream `{name}`");
-        Trouble::damage(&view.written().segment.path, 0, fault)
-    })
+fn unknown(view: &View, name: &StreamName, revision: u64) -> Trouble {
+    let fault = format!("no index knows revision {revision} of stream `{name}`");
+    Trouble::damage(&view.written().segment.path, 0, fault)
+}
+
+/// A page of one stream while it is read.
+struct Page {
+    events: Vec<RecordedEvent>,
+    /// How many bytes may still be read.
+    budget: u64,
+    decoder: Decoder,
+}
+
+impl Page {
+    /// Reads the events at these places, which are those of the near end of `left`, and takes them off it.
+    fn read(
+        &mut self,
+        view: &View,
+        name: &StreamName,
+        places: &[(usize, u64)],
+        left: &mut Range<u64>,
+        direction: Direction,
+    ) -> Result<(), Trouble> {
+        let mut by_part: Vec<_> = places.chunk_by(|one, next| one.0 == next.0).collect();
+        if direction == Direction::Backwards {
+            by_part.reverse();
+        }
+        for places in by_part {
+            let part = &view.parts[places[0].0];
+            let offsets: Vec<_> = places.iter().map(|(_, offset)| *offset).collect();
+            let before = self.events.len();
+            let (budget, decoder) = (&mut self.budget, &mut self.decoder);
+            let read = decode::events(part, &offsets, direction, budget, decoder, &mut self.events)? as u64;
+            let read = next_of(left, direction, read);
+            check_revisions(name, read.clone(), direction, &self.events[before..])
+                .map_err(|fault| Trouble::damage(&part.segment.path, offsets[0], fault))?;
+            pass(left, direction, read.end - read.start);
+            if self.budget == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The number of a range that is read next.

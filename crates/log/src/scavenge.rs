@@ -65,6 +65,8 @@ pub(crate) async fn scavenge(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<ScavengeReport, MaintenanceError> {
     at_work(shared, progress, |shared, told| {
+        // Dropped behind the lock.
+        let _rings = Rings(shared);
         let Some(_alone) = shared.scavenging.try_lock() else {
             return Err(MaintenanceError::Busy("scavenged"));
         };
@@ -101,6 +103,15 @@ pub(crate) async fn scavenge(
         Ok(report)
     })
     .await
+}
+
+/// Lets indexes be merged again when the segments stay as they are.
+struct Rings<'a>(&'a Shared);
+
+impl Drop for Rings<'_> {
+    fn drop(&mut self) {
+        self.0.merging.ring();
+    }
 }
 
 /// Compresses a segment that is finished, if it is to be compressed, and answers whether it was.

@@ -11,9 +11,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::{
     disk::Disk,
     index::{Index, memory::MemoryIndex, page::PageCache},
+    merging::Bell,
     options::LogOptions,
     read,
-    view::{Facts, Part, View},
+    view::{Part, Run, View},
 };
 
 /// What the writer and the readers share.
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub scavenging: Mutex<()>,
     /// Held while one segment is written anew, to scavenge it or to compress it.
     pub rewriting: Mutex<()>,
+    /// Rung when there may be indexes to merge.
+    pub merging: Bell,
 }
 
 impl Shared {
@@ -35,19 +38,18 @@ impl Shared {
         disk: Arc<dyn Disk>,
         options: LogOptions,
         pages: Arc<PageCache>,
-        parts: Vec<Arc<Part>>,
+        view: View,
+        merging: Bell,
     ) -> Self {
-        let facts = Arc::new(Facts::new(options.cached_streams));
-        let view = RwLock::new(View { parts: Arc::new(parts), facts });
-        let closed = AtomicBool::new(false);
         Shared {
             disk,
             options,
             pages,
-            view,
-            closed,
+            view: RwLock::new(view),
+            closed: AtomicBool::new(false),
             scavenging: Mutex::default(),
             rewriting: Mutex::default(),
+            merging,
         }
     }
 
@@ -109,9 +111,38 @@ impl Shared {
             return;
         }
         parts.splice(first..=last, [Arc::new(part)]);
-        // What was found out counts the parts as they were.
-        let facts = Arc::new(Facts::new(self.options.cached_streams));
-        *view = View { parts: Arc::new(parts), facts };
+        let mut runs = view.runs.as_ref().clone();
+        // What was merged tells of the segment as it was.
+        for run in runs.extract_if(.., |run| run.parts.start <= last && first < run.parts.end) {
+            run.index.supersede();
+        }
+        for run in runs.iter_mut().filter(|run| run.parts.start > last) {
+            run.parts = run.parts.start - (last - first)..run.parts.end - (last - first);
+        }
+        *view = View::of(parts, runs, self.options.cached_streams);
+        self.merging.ring();
+    }
+
+    /// Lets parts be looked up together from now on; `fresh` are the same, opened again. Answers whether the parts are
+    /// still those of which the index was made.
+    pub(crate) fn add_run(&self, run: Run, of: &[Arc<Part>], fresh: Vec<Arc<Part>>) -> bool {
+        let mut view = self.view.write();
+        let same = |(known, part): (&Arc<Part>, &Arc<Part>)| Arc::ptr_eq(known, part);
+        let known = view.parts.get(run.parts.clone()).filter(|known| known.len() == of.len());
+        if !known.is_some_and(|known| known.iter().zip(of).all(same)) {
+            return false;
+        }
+        let mut parts = view.parts.as_ref().clone();
+        parts.splice(run.parts.clone(), fresh);
+        let mut runs = view.runs.as_ref().clone();
+        let within = |known: &Run| known.parts.start < run.parts.end && run.parts.start < known.parts.end;
+        for smaller in runs.extract_if(.., |known| within(known)) {
+            smaller.index.supersede();
+        }
+        let place = runs.partition_point(|known| known.parts.start < run.parts.start);
+        runs.insert(place, run);
+        *view = View::of(parts, runs, self.options.cached_streams);
+        true
     }
 }
 

@@ -45,6 +45,7 @@ fn count(shared: &Arc<Shared>, told: &mut Told) -> Result<StoreStats, Maintenanc
         stats.rewritten_segments += u64::from(segment.rewritten.is_some());
         stats.index_bytes += index_bytes(shared, segment);
     }
+    stats.index_bytes += view.runs.iter().map(|run| run.index.bytes()).sum::<u64>();
     told.tell(told.total);
     Ok(stats)
 }

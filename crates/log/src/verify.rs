@@ -5,8 +5,9 @@
 
 mod chain;
 mod check;
+mod merged;
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use engine_store::{ReadError, VerifyProgress, VerifyReport};
 
@@ -29,7 +30,7 @@ use check::{Check, End};
 /// # Errors
 /// See [`OpenError`]: the store cannot be read. Damage is no error but an entry of the report.
 pub fn verify(path: impl AsRef<Path>, progress: &dyn Fn(VerifyProgress)) -> Result<VerifyReport, OpenError> {
-    verify_on(&Directory::at(path.as_ref()), &Expected::default(), progress)
+    verify_on(Arc::new(Directory::at(path.as_ref())), &Expected::default(), progress)
 }
 
 /// What is expected of the hash chain of a store, beyond that it fits where there is one.
@@ -71,7 +72,7 @@ pub fn verify_against(
     expected: &Expected,
     progress: &dyn Fn(VerifyProgress),
 ) -> Result<VerifyReport, OpenError> {
-    verify_on(&Directory::at(path.as_ref()), expected, progress)
+    verify_on(Arc::new(Directory::at(path.as_ref())), expected, progress)
 }
 
 /// Checks the store on a disk of your own. See [`verify_against`].
@@ -79,15 +80,16 @@ pub fn verify_against(
 /// # Errors
 /// As [`verify`].
 pub fn verify_on(
-    disk: &dyn Disk,
+    on: Arc<dyn Disk>,
     expected: &Expected,
     progress: &dyn Fn(VerifyProgress),
 ) -> Result<VerifyReport, OpenError> {
+    let disk = &*on;
     Found::store(disk)?;
     let mut check = Check::new(progress);
     check.expect(expected);
     let _lock = match opening::lock(disk, Lock::Shared) {
-        Err(OpenError::Locked { .. }) => return verify_open(disk, check),
+        Err(OpenError::Locked { .. }) => return verify_open(&on, check),
         locked => locked?,
     };
     let found = Found::store(disk)?;
@@ -96,10 +98,10 @@ pub fn verify_on(
     if let Ending::Unmarked { fault } = &ending {
         check.damaged_mark(&disk.place().join(CLEAN), fault);
     }
-    let mut segments = VecDeque::new();
+    let mut segments = Vec::new();
     for name in &found.segments {
         let opened = Segment::open(disk, name, Mode::Read, store);
-        segments.extend(check.or_fault(opened)?);
+        segments.extend(check.or_fault(opened)?.map(Arc::new));
     }
     for segment in &segments {
         check.total += segment.len()?;
@@ -123,11 +125,14 @@ pub fn verify_on(
     if segments.is_empty() {
         check.fault(disk.place(), 0, "all segments are missing");
     }
+    segments.pop();
+    merged::check(&mut check, &on, &segments, &found.merged);
     Ok(check.report())
 }
 
 /// Checks what a store is at one moment that another process has open.
-fn verify_open(disk: &dyn Disk, mut check: Check<'_>) -> Result<VerifyReport, OpenError> {
+fn verify_open(on: &Arc<dyn Disk>, mut check: Check<'_>) -> Result<VerifyReport, OpenError> {
+    let disk = &**on;
     let Some(pinned) = check.or_fault(pinned::pin(disk))? else { return Ok(check.report()) };
     check.total = pinned.segments.iter().map(|(_, end)| end).sum();
     let mut previous = 0;
@@ -139,6 +144,9 @@ fn verify_open(disk: &dyn Disk, mut check: Check<'_>) -> Result<VerifyReport, Op
     if let Some(damage) = pinned.damage {
         check.or_fault(Err::<(), _>(damage.into()))?;
     }
+    let mut finished: Vec<_> = pinned.segments.into_iter().map(|(segment, _)| segment).collect();
+    finished.pop();
+    merged::check(&mut check, on, &finished, &Found::look(disk)?.merged);
     Ok(check.report())
 }
 
@@ -159,6 +167,9 @@ pub(crate) async fn verify_view(
         check.total = ends.iter().map(|(_, end)| end).sum();
         for (segment, end) in ends {
             check.segment(&*disk, &segment, End::Published(end))?;
+        }
+        for run in view.runs.iter().filter(|run| run.index.is_whole()) {
+            merged::check_run(&mut check, &*disk, run, &view.parts);
         }
         Ok(check.report())
     });

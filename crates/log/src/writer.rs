@@ -27,6 +27,7 @@ use crate::{
     closing::{self, CloseFailure},
     disk::Held,
     index::{Index, memory::MemoryIndex},
+    merging::Merger,
     sealing::{self, Sealer},
     segment::SEGMENT_HEADER,
     shared::Shared,
@@ -53,6 +54,7 @@ pub(crate) struct Writer {
     /// An empty buffer for the frames of the next batch.
     pub buffer: Vec<u8>,
     pub sealer: Sealer,
+    pub merger: Merger,
     /// Why nothing can be written any more.
     pub poison: Option<Arc<str>>,
     /// Whether the segment is finished, and the next frame must go to a new one.
@@ -91,10 +93,11 @@ impl Writer {
         self.shared.close();
         // Nobody may touch the files when the lock is given back.
         let _nobody_scavenges = self.shared.scavenging.lock();
+        drop(self.merger);
+        self.sealer.finish();
         if let Some(why) = &self.poison {
             return Err(CloseFailure::Failed(why.clone()));
         }
-        self.sealer.finish();
         self.tail.cut().map_err(|error| CloseFailure::failed(lost(&error)))?;
         sealing::leave_index(&self.shared);
         closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| CloseFailure::unmarked(&error))
@@ -250,6 +253,7 @@ impl Writer {
             index: Index::memory(index),
         });
         self.sealer.seal(finished);
+        self.merger.look();
         Ok(())
     }
 }

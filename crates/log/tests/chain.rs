@@ -6,6 +6,8 @@
 
 mod kit;
 
+use std::sync::Arc;
+
 use engine_log::{Expected, LogOptions, LogStore, disk::sim::SimDisk, verify, verify_on};
 use engine_store::{AppendRequest, ChainReport, EventStore, Fault, ReadAll, StreamMetadata};
 use engine_types::ExpectedRevision;
@@ -117,12 +119,12 @@ fn a_chain_that_was_made_anew_to_its_end_is_found_by_a_link_that_was_noted() {
         tamper::mend(&mut changed, &frames[number]);
     }
     let (whole, changed) = (SimDisk::holding(files), SimDisk::holding(changed));
-    assert_eq!(verify_on(&changed, &Expected::default(), &|_| {}).unwrap().faults, []);
-    assert_eq!(verify_on(&whole, &noted(&link), &|_| {}).unwrap().faults, []);
-    let found = verify_on(&changed, &noted(&link), &|_| {}).unwrap().faults;
+    assert_eq!(verify_on(Arc::new(changed.clone()), &Expected::default(), &|_| {}).unwrap().faults, []);
+    assert_eq!(verify_on(Arc::new(whole.clone()), &noted(&link), &|_| {}).unwrap().faults, []);
+    let found = verify_on(Arc::new(changed.clone()), &noted(&link), &|_| {}).unwrap().faults;
     assert!(found.len() == 1 && found[0].fault.contains(&link), "{found:?}");
     for wrong in ["", "12", &link[1..]] {
-        let found = verify_on(&whole, &noted(wrong), &|_| {}).unwrap().faults;
+        let found = verify_on(Arc::new(whole.clone()), &noted(wrong), &|_| {}).unwrap().faults;
         assert!(found.len() == 1 && found[0].fault.contains("64 digits"), "{found:?}");
     }
 }
@@ -135,7 +137,7 @@ fn a_store_that_was_set_back_is_found_by_a_link_that_was_noted_and_one_that_went
     fill(&disk, &kit::options(), 6);
     let late = chain(&disk.files());
     let check = |files: &Files, link: &str| {
-        verify_on(&SimDisk::holding(files.clone()), &noted(link), &|_| {}).unwrap().faults.len()
+        verify_on(Arc::new(SimDisk::holding(files.clone())), &noted(link), &|_| {}).unwrap().faults.len()
     };
     assert_eq!((check(&disk.files(), &early), check(&disk.files(), &late.link)), (0, 0));
     assert_eq!((check(&earlier, &early), check(&earlier, &late.link)), (0, 1));
@@ -147,7 +149,8 @@ fn a_chain_begins_in_a_store_that_has_none_and_goes_on_whatever_the_options_say(
     fill(&disk, &kit::options(), 1);
     let without = kit::verify(&disk).unwrap();
     assert_eq!((without.chain, without.faults), (None, vec![]));
-    let required = verify_on(&disk, &Expected { required: true, noted: None }, &|_| {}).unwrap().faults;
+    let required =
+        verify_on(Arc::new(disk.clone()), &Expected { required: true, noted: None }, &|_| {}).unwrap().faults;
     assert!(required.len() == 1 && required[0].fault.contains("there is none"), "{required:?}");
     fill(&disk, &chained(), 2);
     let begun = chain(&disk.files());
@@ -177,7 +180,7 @@ fn a_scavenge_keeps_the_chain_over_all_that_is_left() {
     drop(store);
     let files = disk.files();
     assert_eq!(chain(&files).from, 0);
-    assert_eq!(verify_on(&disk, &noted(&link), &|_| {}).unwrap().faults, []);
+    assert_eq!(verify_on(Arc::new(disk.clone()), &noted(&link), &|_| {}).unwrap().faults, []);
     let frames = tamper::frames(&files);
     let mut random = Random::seeded(7);
     for _ in 0..how_many("ENGINE_LOG_TAMPERINGS", 100) {

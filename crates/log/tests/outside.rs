@@ -24,6 +24,7 @@ use engine_types::ExpectedRevision;
 use kit::{Random, stream, wait};
 
 /// A disk that can only be read, and on which something else happens before a certain call.
+#[derive(Clone)]
 struct Meddled {
     disk: SimDisk,
     calls: Arc<Calls>,
@@ -239,7 +240,8 @@ fn whatever_a_store_does_while_it_is_verified_no_fault_is_found() {
             });
         };
         let meddled = Meddled::before(&disk, before, happens);
-        let report = verify_on(&meddled, &Expected { required: true, noted: None }, &|_| {}).unwrap();
+        let report =
+            verify_on(Arc::new(meddled.clone()), &Expected { required: true, noted: None }, &|_| {}).unwrap();
         assert_eq!(report.faults, [], "before call {before}");
         if !meddled.has_happened() {
             assert!(report.events == acknowledged && before > 25, "{report:?} after {before} calls");

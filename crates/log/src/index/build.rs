@@ -58,20 +58,16 @@ impl Layout {
 
     /// Whether all parts are there, in a file of so many pages, and as long as so many events make them.
     pub(super) fn fits(&self, events: u64, pages: u64) -> bool {
-        let within = |extent: &Extent, per_page: usize| {
-            let length = extent.length.div_ceil(per_page as u64);
-            extent.first_page.checked_add(length).is_some_and(|end| end <= pages)
-        };
         let runs = [(&self.offsets, U32S), (&self.kinds, U16S), (&self.ids, U64S)];
         let positions = self.positions.as_ref().map(|positions| (positions, U32S));
         let mut runs = runs.into_iter().chain(positions);
         let by_page = [&self.offsets, &self.kinds, &self.ids, &self.postings, &self.streams, &self.documents];
         let by_byte = [&self.stream_fences, &self.document_fences, &self.dictionary];
-        runs.all(|(run, per_page)| run.length == events.div_ceil(per_page as u64) && within(run, 1))
-            && by_page.into_iter().all(|extent| within(extent, 1))
-            && by_byte.into_iter().all(|extent| within(extent, PAYLOAD))
+        runs.all(|(run, per_page)| run.length == events.div_ceil(per_page as u64) && run.is_within(1, pages))
+            && by_page.into_iter().all(|extent| extent.is_within(1, pages))
+            && by_byte.into_iter().all(|extent| extent.is_within(PAYLOAD, pages))
             && bloom::fits(&self.bloom)
-            && within(&self.bloom, bloom::LINES)
+            && self.bloom.is_within(bloom::LINES, pages)
     }
 }
 
@@ -113,27 +109,27 @@ pub(crate) fn encode(segment: &Segment, index: &MemoryIndex) -> Vec<u8> {
     streams.sort_unstable_by_key(|(name, _)| name.as_str());
     let postings = streams.iter().flat_map(|(_, stream)| &stream.offsets).map(|number| number.to_le_bytes());
     layout.postings = numbers(&mut pages, postings, U32S);
-    let mut keys = Vec::with_capacity(index.names_held());
+    let mut lines = bloom::Lines::for_keys(index.names_held() as u64);
 
     let mut table = TableWriter::new(&mut pages);
     let mut posting = 0;
     for (name, stream) in streams {
-        keys.push(bloom::hash(Of::Stream, name.as_str()));
+        lines.add(bloom::hash(Of::Stream, name.as_str().as_bytes()));
         let count = crate::units::short(stream.offsets.len());
-        table.add(name.as_str(), &stream_value(stream, count, posting));
+        table.add(name.as_str().as_bytes(), &stream_value(stream, count, posting));
         posting += count;
     }
     let (streams, stream_fences) = table.finish();
     let mut table = TableWriter::new(&mut pages);
     for (key, entry) in &index.documents {
-        keys.push(bloom::hash(Of::Document, key));
-        table.add(key, &document_value(entry.version, packed(entry.offset), entry.removed));
+        lines.add(bloom::hash(Of::Document, key.as_bytes()));
+        table.add(key.as_bytes(), &document_value(entry.version, packed(entry.offset), entry.removed));
     }
     let (documents, document_fences) = table.finish();
     (layout.streams, layout.documents) = (streams, documents);
     layout.stream_fences = bytes(&mut pages, &stream_fences);
     layout.document_fences = bytes(&mut pages, &document_fences);
-    layout.bloom = bloom::write(&mut pages, &keys);
+    layout.bloom = lines.write(&mut pages);
     layout.dictionary = bytes(&mut pages, &index.dictionary.encode());
     layout.positions = index
         .present
@@ -160,7 +156,7 @@ fn first_page(segment: &Segment, index: &MemoryIndex, mut layout: Layout) -> Vec
 }
 
 fn numbers<const N: usize>(
-    pages: &mut Pages,
+    pages: &mut Pages<'_>,
     numbers: impl Iterator<Item = [u8; N]>,
     per_page: usize,
 ) -> Extent {
@@ -179,7 +175,7 @@ fn numbers<const N: usize>(
     Extent { first_page, length: pages.next() - first_page }
 }
 
-fn bytes(pages: &mut Pages, bytes: &[u8]) -> Extent {
+pub(super) fn bytes(pages: &mut Pages<'_>, bytes: &[u8]) -> Extent {
     let first_page = pages.next();
     pages.push_all(bytes, PAYLOAD);
     Extent { first_page, length: bytes.len() as u64 }

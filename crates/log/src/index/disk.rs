@@ -10,8 +10,8 @@ use super::{
     build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
     by_position,
     dictionary::Dictionary,
-    page::{PAYLOAD, PageCache, PagedFile},
-    table::{Extent, Table},
+    page::{Ahead, PAYLOAD, PageCache, PagedFile},
+    table::{Extent, Table, Walk},
 };
 use crate::{
     disk::Disk,
@@ -72,18 +72,16 @@ impl DiskIndex {
         let documents =
             Table::new(layout.documents, read(layout.document_fences)?, DOCUMENT).ok_or_else(damaged)?;
         let dictionary = Dictionary::decode(&read(layout.dictionary)?).ok_or_else(damaged)?;
-        let bloom =
-            Bloom::open(&file, layout.bloom, |bytes| file.hold(bytes)).map_err(|error| error.to_string())?;
         Ok(Some(DiskIndex {
             file,
             first_position,
             events,
             end,
             next_position,
+            bloom: Bloom::at(layout.bloom),
             layout,
             streams,
             documents,
-            bloom,
             dictionary,
         }))
     }
@@ -100,8 +98,19 @@ impl DiskIndex {
         Ok(Some(span))
     }
 
+    /// All streams in order, past the cache; and where their events stand, in the same order.
+    pub(super) fn walk_streams(&self) -> (Walk<'_>, Ahead<'_>) {
+        let postings = self.layout.postings;
+        (self.streams.walk(&self.file), Ahead::of(&self.file, postings.first_page, postings.length))
+    }
+
+    /// All documents in order, past the cache.
+    pub(super) fn walk_documents(&self) -> Walk<'_> {
+        self.documents.walk(&self.file)
+    }
+
     /// What the table says of a stream, but for where its last event stands; nothing where it makes no sense.
-    fn span(&self, value: &[u8]) -> Option<Span> {
+    pub(super) fn span(&self, value: &[u8]) -> Option<Span> {
         let span = Span {
             first: le!(u64, value, 0),
             count: u64::from(le!(u32, value, 8)),
@@ -140,11 +149,7 @@ impl DiskIndex {
             return Ok(None);
         }
         let value = self.documents.get(&self.file, key)?;
-        Ok(value.map(|value| DocumentEntry {
-            version: le!(u64, value, 0),
-            offset: unpacked(le!(u32, value, 8)),
-            removed: value[12] != 0,
-        }))
+        Ok(value.map(|value| document_entry(&value)))
     }
 
     pub(crate) fn names(
@@ -153,17 +158,9 @@ impl DiskIndex {
         behind: bool,
         limit: usize,
     ) -> Result<Vec<(String, u64)>, Trouble> {
-        let (mut names, mut makes_sense) = (Vec::new(), true);
-        self.streams.range(&self.file, from, |name, value| {
-            if !(behind && name == from) {
-                match self.span(value) {
-                    Some(span) => names.push((name.to_owned(), span.last())),
-                    None => makes_sense = false,
-                }
-            }
-            makes_sense && names.len() < limit
-        })?;
-        if makes_sense { Ok(names) } else { Err(self.file.damage(self.layout.streams.first_page)) }
+        let listed =
+            self.streams.list(&self.file, (from, behind), limit, |value| Some(self.span(value)?.last()))?;
+        listed.ok_or_else(|| self.file.damage(self.layout.streams.first_page))
     }
 
     pub(crate) fn keys(
@@ -172,14 +169,8 @@ impl DiskIndex {
         behind: bool,
         limit: usize,
     ) -> Result<Vec<(String, bool)>, Trouble> {
-        let mut keys = Vec::new();
-        self.documents.range(&self.file, from, |key, value| {
-            if !(behind && key == from) {
-                keys.push((key.to_owned(), value[12] != 0));
-            }
-            keys.len() < limit
-        })?;
-        Ok(keys)
+        let listed = self.documents.list(&self.file, (from, behind), limit, |value| Some(value[12] != 0))?;
+        listed.ok_or_else(|| self.file.damage(self.layout.documents.first_page))
     }
 
     pub(crate) fn newest_ids(&self, limit: usize) -> Result<Vec<u64>, Trouble> {
@@ -306,6 +297,15 @@ impl DiskIndex {
             places.start = behind;
         }
         Ok(numbers)
+    }
+}
+
+/// What a table says of a document.
+pub(super) fn document_entry(value: &[u8]) -> DocumentEntry {
+    DocumentEntry {
+        version: le!(u64, value, 0),
+        offset: unpacked(le!(u32, value, 8)),
+        removed: value[12] != 0,
     }
 }
 

@@ -42,6 +42,11 @@ impl FileIndex {
         }))
     }
 
+    /// Whether the file was damaged, and answers come from what was built in its place.
+    pub(crate) fn was_rebuilt(&self) -> bool {
+        self.rebuilt.get().is_some()
+    }
+
     pub(super) fn ask<T>(
         &self,
         memory: impl FnOnce(&MemoryIndex) -> T,

@@ -1,6 +1,8 @@
 //! Pages: what index files consist of. Each has a checksum that binds it to its file and its place.
 
 use std::{
+    fmt, io,
+    ops::Range,
     path::PathBuf,
     sync::{
         Arc,
@@ -35,21 +37,40 @@ pub(crate) fn checksum(payload: &[u8], salt: u32, number: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(salt, &number.to_le_bytes()), payload)
 }
 
-/// A file of pages while it is built in memory.
+/// A file of pages while it is built: all of it in memory, or only what is not handed on yet.
 #[derive(Debug)]
-pub(crate) struct Pages {
+pub(crate) struct Pages<'a> {
     pub bytes: Vec<u8>,
     salt: u32,
+    /// How many pages were handed on.
+    passed: u64,
+    sink: Option<&'a mut dyn Sink>,
+    failed: Option<io::Error>,
 }
 
-impl Pages {
+/// Where pages go while they are built, in their order, but for the first one, which comes last.
+pub(crate) trait Sink: fmt::Debug {
+    /// Takes whole pages that stand at `offset`.
+    fn take(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+}
+
+/// So many bytes of pages are handed on at once.
+const HANDED_ON: usize = 256 * PAGE;
+
+impl<'a> Pages<'a> {
+    /// Builds pages in memory.
     pub(crate) fn new(salt: u32) -> Self {
-        Pages { bytes: Vec::new(), salt }
+        Pages { bytes: Vec::new(), salt, passed: 0, sink: None, failed: None }
+    }
+
+    /// Builds pages that go somewhere else before all are built.
+    pub(crate) fn going_to(sink: &'a mut dyn Sink, salt: u32) -> Self {
+        Pages { sink: Some(sink), ..Pages::new(salt) }
     }
 
     /// The number of the next page.
     pub(crate) fn next(&self) -> u64 {
-        (self.bytes.len() / PAGE) as u64
+        self.passed + (self.bytes.len() / PAGE) as u64
     }
 
     /// Adds a page, filled up with zeros.
@@ -60,9 +81,41 @@ impl Pages {
         self.bytes.resize(start + PAYLOAD, 0);
         let checksum = checksum(&self.bytes[start..], self.salt, number);
         self.bytes.extend_from_slice(&checksum.to_le_bytes());
+        if self.bytes.len() >= HANDED_ON {
+            self.hand_on();
+        }
     }
 
-    /// Replaces the first page.
+    fn hand_on(&mut self) {
+        let Some(sink) = &mut self.sink else { return };
+        let first = if self.passed == 0 { PAGE.min(self.bytes.len()) } else { 0 };
+        let begin = self.passed * PAGE as u64 + first as u64;
+        // Behind a failure nothing is worth the work; it is told at the end.
+        if self.failed.is_none() && self.bytes.len() > first {
+            self.failed = sink.take(&self.bytes[first..], begin).err();
+        }
+        self.passed += (self.bytes.len() / PAGE) as u64;
+        self.bytes.clear();
+    }
+
+    /// Whether pages could not be handed on, so that the rest is in vain.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Hands on what is left, and the first page with this payload behind it.
+    pub(crate) fn finish(mut self, first: &[u8]) -> io::Result<()> {
+        self.hand_on();
+        let mut page = Pages::new(self.salt);
+        page.push(first);
+        match (self.failed, self.sink) {
+            (Some(error), _) => Err(error),
+            (None, Some(sink)) => sink.take(&page.bytes, 0),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Replaces the first page, where all are in memory.
     pub(crate) fn set_first(&mut self, payload: &[u8]) {
         self.bytes[..payload.len()].copy_from_slice(payload);
         let checksum = checksum(&self.bytes[..PAYLOAD], self.salt, 0);
@@ -152,6 +205,12 @@ impl PagedFile {
         taken
     }
 
+    /// Gives back room that [`PagedFile::hold`] gave.
+    pub(crate) fn let_go(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.cache.room.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// One page, checked, without its checksum.
     pub(crate) fn page(&self, number: u64) -> Result<Bytes, Trouble> {
         if let Some(page) = self.cache.pages.get(&(self.id, number)) {
@@ -197,5 +256,40 @@ impl PagedFile {
         let fault = "the index is damaged; close the store and remove this file, it is built again from its \
                      segment when the store is opened";
         Trouble::damage(&self.path, number * PAGE as u64, fault)
+    }
+}
+
+/// Pages of a file that are read one after the other, past the cache.
+#[derive(Debug)]
+pub(super) struct Ahead<'a> {
+    file: &'a PagedFile,
+    left: Range<u64>,
+    ready: Bytes,
+}
+
+/// So many pages are read at once by each of many who read ahead.
+const STEP: u64 = 16;
+
+impl<'a> Ahead<'a> {
+    pub(super) fn of(file: &'a PagedFile, first_page: u64, pages: u64) -> Self {
+        Ahead { file, left: first_page..first_page + pages, ready: Bytes::new() }
+    }
+
+    /// The next page, without its checksum.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+        if self.ready.is_empty() {
+            let count = STEP.min(self.left.end - self.left.start);
+            if count == 0 {
+                return Ok(None);
+            }
+            self.ready = self.file.read(self.left.start, index(count))?;
+            self.left.start += count;
+        }
+        Ok(Some(self.ready.split_to(PAGE).slice(..PAYLOAD)))
+    }
+
+    /// What is wrong with the page that was read last.
+    pub(super) fn damage(&self) -> Trouble {
+        self.file.damage(self.left.start.saturating_sub(1 + (self.ready.len() / PAGE) as u64))
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::page::{PAYLOAD, PagedFile, Pages};
+use super::page::{Ahead, PAYLOAD, PagedFile, Pages};
 use crate::{error::Trouble, units::le};
 
 /// Where a table stands in its file.
@@ -13,10 +13,18 @@ pub(crate) struct Extent {
     pub length: u64,
 }
 
+impl Extent {
+    /// Whether it ends within so many pages, each of which holds `per_page` of what its length counts.
+    pub(super) fn is_within(&self, per_page: usize, pages: u64) -> bool {
+        let length = self.length.div_ceil(per_page as u64);
+        self.first_page.checked_add(length).is_some_and(|end| end <= pages)
+    }
+}
+
 /// Writes a table. Keys are added in order.
 #[derive(Debug)]
-pub(crate) struct TableWriter<'a> {
-    pages: &'a mut Pages,
+pub(crate) struct TableWriter<'a, 'b> {
+    pages: &'a mut Pages<'b>,
     first_page: u64,
     entries: Vec<u8>,
     slots: Vec<u16>,
@@ -24,13 +32,13 @@ pub(crate) struct TableWriter<'a> {
     fences: Vec<u8>,
 }
 
-impl<'a> TableWriter<'a> {
-    pub(crate) fn new(pages: &'a mut Pages) -> Self {
+impl<'a, 'b> TableWriter<'a, 'b> {
+    pub(crate) fn new(pages: &'a mut Pages<'b>) -> Self {
         let first_page = pages.next();
         TableWriter { pages, first_page, entries: Vec::new(), slots: Vec::new(), fences: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, key: &str, value: &[u8]) {
+    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         let size = 2 + key.len() + value.len();
         if 2 + (self.slots.len() + 1) * 2 + self.entries.len() + size > PAYLOAD {
             self.flush();
@@ -38,11 +46,11 @@ impl<'a> TableWriter<'a> {
         let length = short(key.len());
         if self.slots.is_empty() {
             self.fences.extend_from_slice(&length.to_le_bytes());
-            self.fences.extend_from_slice(key.as_bytes());
+            self.fences.extend_from_slice(key);
         }
         self.slots.push(short(self.entries.len()));
         self.entries.extend_from_slice(&length.to_le_bytes());
-        self.entries.extend_from_slice(key.as_bytes());
+        self.entries.extend_from_slice(key);
         self.entries.extend_from_slice(value);
     }
 
@@ -140,6 +148,61 @@ impl Table {
             }
         }
         Ok(())
+    }
+
+    /// Keys in order, from the first one on that is not before `from` (or behind it), at most `limit`, with what `read`
+    /// makes of their values; absent where it can make nothing of one.
+    pub(crate) fn list<T>(
+        &self,
+        file: &PagedFile,
+        (from, behind): (&str, bool),
+        limit: usize,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<Vec<(String, T)>>, Trouble> {
+        let (mut listed, mut makes_sense) = (Vec::new(), true);
+        self.range(file, from, |key, value| {
+            if !(behind && key == from) {
+                match read(value) {
+                    Some(value) => listed.push((key.to_owned(), value)),
+                    None => makes_sense = false,
+                }
+            }
+            makes_sense && listed.len() < limit
+        })?;
+        Ok(makes_sense.then_some(listed))
+    }
+
+    /// All entries in order, past the cache.
+    pub(super) fn walk<'a>(&self, file: &'a PagedFile) -> Walk<'a> {
+        let pages = Ahead::of(file, self.extent.first_page, self.extent.length);
+        Walk { pages, page: Bytes::new(), place: 0, value: self.value }
+    }
+}
+
+/// A walk over all entries of a table.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pages: Ahead<'a>,
+    page: Bytes,
+    place: usize,
+    value: usize,
+}
+
+impl Walk<'_> {
+    /// The next key and its value.
+    pub(super) fn next(&mut self) -> Result<Option<(Bytes, Bytes)>, Trouble> {
+        loop {
+            if !self.page.is_empty() {
+                let entries = Entries::of(&self.page, self.value).ok_or_else(|| self.pages.damage())?;
+                if self.place < entries.count {
+                    let (key, value) = entries.get(self.place).ok_or_else(|| self.pages.damage())?;
+                    self.place += 1;
+                    return Ok(Some((self.page.slice_ref(key), self.page.slice_ref(value))));
+                }
+            }
+            let Some(page) = self.pages.next()? else { return Ok(None) };
+            (self.page, self.place) = (page, 0);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     disk::{Disk, Mode, UNFINISHED},
     error::OpenError,
+    index::merged::layout::MergedName,
     segment::{SEGMENT_HEADER, name::SegmentName},
     store_file::{CLEAN, LOCK, STORE},
 };
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub unfinished: Vec<String>,
     /// Files in whose place others stand.
     pub superseded: Vec<String>,
+    /// Indexes of several segments.
+    pub merged: Vec<MergedName>,
     /// What a store has not.
     pub strangers: Vec<String>,
 }
@@ -48,7 +51,10 @@ impl Found {
                 LOCK | "lost+found" => {}
                 _ if name.ends_with(UNFINISHED) => found.unfinished.push(name),
                 _ if SegmentName::parse_log(&name).is_some() => found.segments.push(name),
-                _ => found.strangers.push(name),
+                _ => match MergedName::parse(&name) {
+                    Some(merged) => found.merged.push(merged),
+                    None => found.strangers.push(name),
+                },
             }
         }
         found.set_aside_superseded();
@@ -78,7 +84,7 @@ impl Found {
             return Ok(Content::Store);
         }
         let is_index = |name: &String| SegmentName::parse_idx(name).is_some();
-        if self.is_clean || self.strangers.iter().any(is_index) {
+        if self.is_clean || !self.merged.is_empty() || self.strangers.iter().any(is_index) {
             return Ok(Content::WithoutMarker);
         }
         if !self.segments.is_empty() {

@@ -80,7 +80,7 @@ impl Rules {
     /// Adds what may be removed of a stream and of its metadata.
     fn add(&mut self, view: &View, stream: &StreamName) -> Result<(), Trouble> {
         let known = view.stream(stream)?;
-        let own_tombstone = known.newest.is_some_and(|(_, span)| span.tombstoned);
+        let own_tombstone = known.newest.is_some_and(|newest| newest.span.tombstoned);
         if let Some(last) = known.current().revision() {
             let state = known.state();
             let keep_from = stream_metadata::first_kept(&known.metadata, &state, own_tombstone, last).0;

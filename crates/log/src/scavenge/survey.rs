@@ -82,7 +82,7 @@ pub(super) fn fate(
         Kind::Event => Ok(rules.fate(name, head.revision)),
         Kind::Removed => {
             let newest = view.newest([name])?[0];
-            let behind = newest.is_some_and(|(_, span)| span.last() > head.revision);
+            let behind = newest.is_some_and(|newest| newest.span.last() > head.revision);
             Ok(rules.fate_of_number(name, behind))
         }
         Kind::Document | Kind::DocumentRemoval => fate_of_document(view, segment, offset, head, name),

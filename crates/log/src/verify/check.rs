@@ -110,6 +110,11 @@ impl<'a> Check<'a> {
         self.report.faults.push(Fault { place, fault });
     }
 
+    /// Tells of an index that can be removed and is made again.
+    pub(super) fn index_fault(&mut self, file: &Path, fault: String) {
+        self.report.faults.push(Fault { place: format!("{} at offset 0", file.display()), fault });
+    }
+
     /// Makes damage an entry of the report.
     pub(super) fn or_fault<T>(&mut self, result: Result<T, OpenError>) -> Result<Option<T>, OpenError> {
         match result {
@@ -202,10 +207,9 @@ impl<'a> Check<'a> {
             _ => {}
         }
         if whole && found != build::encode(segment, memory) {
-            let place = format!("{} at offset 0", path.display());
             let fault = "the index is not that of its segment; close the store and remove this file, it is \
                          built again when the store is opened";
-            self.report.faults.push(Fault { place, fault: fault.to_owned() });
+            self.index_fault(&path, fault.to_owned());
         }
         Ok(())
     }

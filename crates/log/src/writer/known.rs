@@ -68,14 +68,14 @@ impl Known<'_> {
             let ahead = crate::units::index(revision.0 - pending.first);
             return Ok(pending.events.get(ahead).copied());
         }
-        let Some(newest) = newest.filter(|(_, span)| revision.0 <= span.last()) else { return Ok(None) };
-        let spans = self.view.spans(name.as_str(), newest, revision.0)?;
-        let Some((part, span)) = spans.first().filter(|(_, span)| span.first <= revision.0) else {
+        let Some(newest) = newest.filter(|newest| revision.0 <= newest.span.last()) else { return Ok(None) };
+        let stretches = self.view.stretches(name.as_str(), newest, revision.0)?;
+        let Some(stretch) = stretches.first().filter(|stretch| stretch.span.first <= revision.0) else {
             return Ok(None);
         };
+        let places = self.view.places(name.as_str(), stretch, revision.0..revision.0 + 1)?;
+        let Some((part, offset)) = places.first() else { return Ok(None) };
         let part = &self.view.parts[*part];
-        let offsets = part.index.stream_offsets(name.as_str(), span, revision.0..revision.0 + 1)?;
-        let Some(offset) = offsets.first() else { return Ok(None) };
         let (head, _) = part.segment.frame(*offset, part.index.end(), part.typical_frame() * 2)?;
         Ok(Some((Uuid::from_bytes(head.id), head.position)))
     }

@@ -84,7 +84,7 @@ pub fn open(disk: &SimDisk) -> Result<LogStore, OpenError> {
 
 /// Checks a closed store.
 pub fn verify(disk: &SimDisk) -> Result<VerifyReport, OpenError> {
-    verify_on(disk, &Expected::default(), &|_| {})
+    verify_on(Arc::new(disk.clone()), &Expected::default(), &|_| {})
 }
 
 pub fn stream(name: &str) -> StreamName {
