@@ -79,6 +79,7 @@ pub fn verify_against(
 ///
 /// # Errors
 /// As [`verify`].
+#[allow(clippy::needless_pass_by_value)] // as wherever somebody names a disk of his own
 pub fn verify_on(
     on: Arc<dyn Disk>,
     expected: &Expected,

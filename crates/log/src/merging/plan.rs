@@ -44,6 +44,7 @@ fn next_of(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // lists of ranges are what this is about
 mod tests {
     use super::*;
 

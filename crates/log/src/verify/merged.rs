@@ -51,10 +51,9 @@ pub(super) fn check(
 pub(super) fn check_run(check: &mut Check<'_>, disk: &dyn Disk, run: &Run, parts: &[Arc<Part>]) {
     let name = run.index.name;
     match differs(disk, &run.index, &parts[run.parts.clone()]) {
-        Ok(false) => {}
         Ok(true) => tell(check, disk, name, "it is not that of its segments"),
         // Damage of segments and their indexes has been told.
-        Err(Failure::Trouble(_) | Failure::GivenUp) => {}
+        Ok(false) | Err(Failure::Trouble(_) | Failure::GivenUp) => {}
         Err(Failure::Disk(error)) if error.kind() == io::ErrorKind::NotFound => {}
         Err(Failure::Disk(error)) => tell(check, disk, name, &error.to_string()),
         Err(Failure::Contradiction(why)) => tell(check, disk, name, &why),

@@ -68,10 +68,13 @@ pub fn options() -> LogOptions {
     options
 }
 
-/// The same, with segments that are compressed when they are full, and a hash chain.
+/// The same, with segments that are compressed when they are full, so many that their indexes are merged, and a hash
+/// chain.
 pub fn compressed_and_chained() -> LogOptions {
     let compression = Compression { block_bytes: 4 << 10, ..Compression::default() };
-    options().compression(compression).chained()
+    let mut options = options().compression(compression).chained();
+    options.segment_names = 10;
+    options
 }
 
 pub fn open_with(disk: &SimDisk, options: &LogOptions) -> Result<LogStore, OpenError> {
