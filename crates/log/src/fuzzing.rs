@@ -5,6 +5,7 @@
 //! nothing here may panic, take memory without bound, or run for ever.
 
 mod mend;
+mod merged;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -24,6 +25,8 @@ use crate::{
     segment::{Segment, SegmentHeader, blocks::BlockCache, name::SegmentName},
     view::Part,
 };
+
+pub use merged::merged;
 
 const STORE: Uuid = Uuid::from_u128(0x0192_c0de_7000_8000_8000_0000_0000_0001);
 const PLACE: u64 = 64;
@@ -150,8 +153,8 @@ fn ask(index: &DiskIndex) {
     }
 }
 
-/// Bytes that [`frame`], [`segment`] and [`index`] are begun with: a small store, chained or not.
-pub fn seeds(chained: bool) -> [(&'static str, Vec<u8>); 3] {
+/// Bytes that [`frame`], [`segment`], [`index`] and [`merged()`] are begun with: a small store, chained or not.
+pub fn seeds(chained: bool) -> [(&'static str, Vec<u8>); 4] {
     let header = SegmentHeader {
         store: STORE,
         number: 0,
@@ -189,5 +192,6 @@ pub fn seeds(chained: bool) -> [(&'static str, Vec<u8>); 3] {
         recovery::index_whole(&segment, MemoryIndex::of(&segment), end).expect("the frames are whole");
     let index = build::encode(&segment, &index);
     let first = crate::units::index(PLACE);
-    [("frame", frames[first..].to_vec()), ("segment", frames), ("index", index)]
+    let merged = merged::seed(if chained { 16 } else { 4 });
+    [("frame", frames[first..].to_vec()), ("segment", frames), ("index", index), ("merged", merged)]
 }

@@ -88,6 +88,11 @@ fn whatever_an_index_holds_it_answers_or_is_refused() {
 }
 
 #[test]
+fn whatever_a_merged_index_holds_it_answers_or_is_refused() {
+    run("merged", fuzzing::merged);
+}
+
+#[test]
 fn whatever_a_line_of_an_import_holds_it_is_parsed_or_refused() {
     run("import", import::import);
 }

@@ -66,7 +66,7 @@ async fn known(store: &LogStore) -> Known {
         assert_eq!(forwards.events, backwards.events);
         for event in &forwards.events {
             let from = ReadStream::forwards(stream(name)).from(event.revision).limit(1);
-            assert_eq!(store.read_stream(from).await.unwrap().events, [event.clone()]);
+            assert_eq!(store.read_stream(from).await.unwrap().events, std::slice::from_ref(event));
         }
         assert_eq!(forwards.last.0, *last);
         events.insert(name.clone(), forwards.events);
@@ -110,7 +110,7 @@ fn the_largest_number_of_segments_has_one_index_and_smaller_ones_go() {
     assert!(files[0].starts_with("merged-0000000000-0000000063-"), "{files:?}");
     let mut covered = std::collections::BTreeSet::new();
     for name in &files {
-        let mut numbers = name.split('-').skip(1).map(|word| word.parse::<u64>());
+        let mut numbers = name.split('-').skip(1).map(str::parse::<u64>);
         let (first, last) = (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap());
         assert!((first..=last).all(|number| covered.insert(number)), "no segment is in two of {files:?}");
     }
@@ -280,7 +280,7 @@ fn merging_in_the_background_is_broken_off_when_the_store_is_closed_and_goes_on_
         assert_eq!(wait(known(&store)), expected);
         wait(store.close()).unwrap();
         drop(store);
-        assert!(!disk.files().keys().any(|name| name.ends_with(".new")), "{:?}", disk.files().keys());
+        assert!(!disk.files().keys().any(|name| name.contains(".new")), "{:?}", disk.files().keys());
         assert_eq!(kit::verify(&disk).unwrap().faults, []);
     }
 }

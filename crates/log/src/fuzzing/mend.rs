@@ -3,7 +3,11 @@
 use uuid::Uuid;
 
 use crate::{
-    index::{build, page},
+    index::{
+        build,
+        merged::layout::{self, MergedName},
+        page,
+    },
     segment::{
         SegmentHeader,
         blocks::Layout,
@@ -86,11 +90,31 @@ pub(super) fn index_file(bytes: &[u8], segment: &SegmentHeader) -> Vec<u8> {
     bytes[56..60].copy_from_slice(&segment.generation.to_le_bytes());
     let header = sealed(&bytes);
     bytes[..64].copy_from_slice(&header);
-    let salt = build::salt(segment);
+    pages(&mut bytes, build::salt(segment));
+    bytes
+}
+
+/// Makes the checksums of pages fit.
+fn pages(bytes: &mut [u8], salt: u32) {
     for (number, whole) in bytes.chunks_mut(page::PAGE).enumerate() {
         let checksum = page::checksum(&whole[..page::PAYLOAD], salt, number as u64);
         whole[page::PAYLOAD..].copy_from_slice(&checksum.to_le_bytes());
     }
+}
+
+/// Makes bytes a merged index of this name.
+pub(super) fn merged_file(bytes: &[u8], name: &MergedName, store: Uuid) -> Vec<u8> {
+    let mut bytes = bytes[..bytes.len().min(1 << 17)].to_vec();
+    bytes.resize(bytes.len().next_multiple_of(page::PAGE).max(page::PAGE), 0);
+    bytes[..8].copy_from_slice(&layout::MAGIC);
+    bytes[8..16].copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
+    bytes[16..32].copy_from_slice(store.as_bytes());
+    for (place, number) in [(32, name.first), (40, name.last), (48, name.number)] {
+        bytes[place..place + 8].copy_from_slice(&number.to_le_bytes());
+    }
+    let header = sealed(&bytes);
+    bytes[..64].copy_from_slice(&header);
+    pages(&mut bytes, name.salt(store));
     bytes
 }
 

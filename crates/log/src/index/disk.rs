@@ -1,13 +1,13 @@
 //! The index of a segment in a file: read page by page, so that memory holds only what is used.
 
+mod search;
+
 use std::{ops::Range, sync::Arc};
 
-use engine_store::Direction;
-
 use super::{
-    DocumentEntry, Found, Search, Span,
+    DocumentEntry, Span,
     bloom::Bloom,
-    build::{self, DOCUMENT, Layout, MAGIC, STREAM, U16S, U32S, U64S},
+    build::{self, DOCUMENT, Layout, MAGIC, STREAM, U32S, U64S},
     by_position,
     dictionary::Dictionary,
     page::{Ahead, PAYLOAD, PageCache, PagedFile},
@@ -214,55 +214,6 @@ impl DiskIndex {
             Some(extent) => self.numbers_at(extent, places)?,
         };
         Ok(ahead.into_iter().map(|ahead| self.first_position + ahead).collect())
-    }
-
-    pub(crate) fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
-        let places = self.place_of(search.positions.start)?..self.place_of(search.positions.end)?;
-        let mut wanted = Vec::new();
-        let all = if search.kinds.all() {
-            let count = (search.limit as u64).min(places.end - places.start);
-            wanted.extend(match search.direction {
-                Direction::Forwards => places.start..places.start + count,
-                Direction::Backwards => places.end - count..places.end,
-            });
-            if search.direction == Direction::Backwards {
-                wanted.reverse();
-            }
-            count == places.end - places.start
-        } else {
-            match search.direction {
-                Direction::Forwards => self.wanted(search, places, &mut wanted)?,
-                Direction::Backwards => self.wanted(search, places.rev(), &mut wanted)?,
-            }
-        };
-        let positions = self.positions_of(&wanted)?;
-        let offsets = self.numbers_at(self.layout.offsets, &wanted)?;
-        let offsets = offsets.into_iter().map(|packed| packed * ALIGN);
-        Ok(search.found(positions.into_iter().zip(offsets).collect(), all))
-    }
-
-    /// Collects the places of events of the kinds, and answers whether it looked at all places.
-    fn wanted(
-        &self,
-        search: &Search<'_>,
-        places: impl Iterator<Item = u64>,
-        wanted: &mut Vec<u64>,
-    ) -> Result<bool, Trouble> {
-        let mut held: Option<(u64, bytes::Bytes)> = None;
-        for place in places {
-            let number = place / U16S as u64;
-            let page = match &held {
-                Some((known, page)) if *known == number => page,
-                _ => &held.insert((number, self.file.page(self.layout.kinds.first_page + number)?)).1,
-            };
-            if search.kinds.may_pass(le!(u16, page, index(place % U16S as u64) * 2)) {
-                wanted.push(place);
-            }
-            if wanted.len() >= search.limit {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     fn number(&self, extent: Extent, place: u64) -> Result<u64, Trouble> {
