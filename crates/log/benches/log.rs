@@ -34,9 +34,13 @@ fn main() {
     if wanted("batches") {
         batches(directory.path());
     }
-    for callers in [128, 1_024] {
-        if wanted("concurrent") {
-            runtime.block_on(concurrent(directory.path(), callers));
+    if wanted("concurrent") {
+        for callers in [2, 16, 128, 1_024] {
+            runtime.block_on(concurrent(directory.path(), callers, "two threads"));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for callers in [2, 16, 128, 1_024] {
+            runtime.block_on(concurrent(directory.path(), callers, "one thread"));
         }
     }
     if wanted("read") {
@@ -157,10 +161,10 @@ fn batches(directory: &Path) {
 }
 
 /// Many callers, each of which waits for its own append of one event.
-async fn concurrent(directory: &Path, callers: u64) {
-    let store =
-        LogStore::open(directory.join(format!("concurrent-{callers}")), LogOptions::default()).unwrap();
-    let each = 400_000 / callers;
+async fn concurrent(directory: &Path, callers: u64, threads: &str) {
+    let name = format!("{callers} callers in {threads}, one event each");
+    let store = LogStore::open(directory.join(&name), LogOptions::default()).unwrap();
+    let each = (400_000 / callers).min(5_000);
     let payload = payload();
     let begin = Instant::now();
     let tasks: Vec<_> = (0..callers)
@@ -177,7 +181,7 @@ async fn concurrent(directory: &Path, callers: u64) {
     for task in tasks {
         task.await.unwrap();
     }
-    report(&format!("{callers} callers, one event each"), callers * each, begin.elapsed(), None);
+    report(&name, callers * each, begin.elapsed(), None);
 }
 
 async fn reads(directory: &Path) {

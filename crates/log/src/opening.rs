@@ -21,7 +21,7 @@ use crate::{
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::{Part, View},
-    writer::{Writer, queue::Queue, recent::RecentIds, tail::Tail},
+    writer::{Writer, leading::Pace, recent::RecentIds, tail::Tail},
 };
 pub(crate) use found::{Content, Found};
 
@@ -91,11 +91,9 @@ fn assemble(shared: Arc<Shared>, lock: Box<dyn Held>) -> Result<Opened, OpenErro
         link: if begins { Some(Link::origin(last.segment.header.store)) } else { known },
     };
     let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, options)?);
-    let queue = Arc::new(Queue::new(options.queue_bytes));
     info!(segments = parts.len(), events = last.next_position(), "the store is open");
     let writer = Writer {
         shared: shared.clone(),
-        queue,
         wake: tokio::sync::watch::Sender::new(0),
         tail,
         recent,
@@ -105,6 +103,7 @@ fn assemble(shared: Arc<Shared>, lock: Box<dyn Held>) -> Result<Opened, OpenErro
         poison: None,
         finished_segment: begins,
         dirty_since: None,
+        pace: Pace::default(),
         _lock: lock,
     };
     Ok(Opened { shared, writer })

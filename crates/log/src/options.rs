@@ -23,6 +23,12 @@ pub struct LogOptions {
     /// Appends wait in memory up to so many bytes, each counted with 1 KiB more: 128 MiB. At least 80 MiB,
     /// so that the largest append finds room. Behind that, callers wait.
     pub queue_bytes: usize,
+    /// An append that is alone is written and synced in the calling thread, which spares waking two threads, while the
+    /// disk has lately taken no longer: 1 ms. So long other tasks of that thread may wait, as they do for reads. Zero:
+    /// all writing is done by a thread of its own.
+    pub lead_within: Duration,
+    /// So large may an append be that is written in the calling thread: 64 KiB.
+    pub lead_bytes: u64,
     /// What was appended with `Durability::Buffered` is synced after this time: 100 ms.
     pub buffered_sync: Duration,
     /// So many of the newest event ids are remembered to recognise an append that is repeated with
@@ -84,6 +90,8 @@ impl Default for LogOptions {
             batch_bytes: 8 << 20,
             batch_appends: 4_096,
             queue_bytes: 128 << 20,
+            lead_within: Duration::from_millis(1),
+            lead_bytes: 64 << 10,
             buffered_sync: Duration::from_millis(100),
             remembered_ids: 1_000_000,
             cache_bytes: 64 << 20,

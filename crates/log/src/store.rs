@@ -29,7 +29,10 @@ use crate::{
     scavenge,
     shared::Shared,
     stats, verify,
-    writer::queue::{Job, Queue, Reply},
+    writer::{
+        self, leading,
+        queue::{Job, Queue, Reply},
+    },
 };
 
 /// Keeps events in a directory. Cheap to clone; clones share the store.
@@ -81,12 +84,12 @@ impl LogStore {
     pub fn open_on(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Self, OpenError> {
         let place = disk.place().to_owned();
         let Opened { shared, writer } = opening::open(disk, options)?;
-        let queue = writer.queue.clone();
         let wake = writer.wake.subscribe();
+        let queue = Arc::new(Queue::new(shared.options.queue_bytes, Box::new(writer)));
         let (tell, ended) = watch::channel(None);
         let guard = CloseOnPanic(queue.clone());
         let work = move || {
-            let result = writer.run();
+            let result = writer::run(&guard.0);
             drop(guard);
             tell.send_replace(Some(result));
         };
@@ -100,7 +103,9 @@ impl LogStore {
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, AppendError> {
         let (reply, answer) = oneshot::channel();
-        self.handle.queue.push(job(reply)).await?;
+        if let Some(duty) = self.handle.queue.push(job(reply)).await? {
+            leading::lead(duty).await;
+        }
         let gone = |_| AppendError::OutcomeUnknown("the writer stopped before it answered".into());
         answer.await.map_err(gone)?
     }

@@ -1,5 +1,5 @@
-//! The one writer: a thread that takes what is queued, decides, writes once, syncs once, publishes once, and
-//! then answers.
+//! The one writer: takes what is queued, decides, writes once, syncs once, publishes once, and then answers. A thread
+//! does so, or a caller who is alone.
 //!
 //! Nothing is retried here. A write or sync that failed leaves the writer poisoned: what the disk holds is
 //! then known only to the next recovery.
@@ -11,6 +11,7 @@ mod commit;
 #[allow(clippy::unwrap_used)]
 mod interleavings;
 mod known;
+pub(crate) mod leading;
 mod line;
 mod plan;
 pub(crate) mod queue;
@@ -18,7 +19,11 @@ pub(crate) mod recent;
 mod sync;
 pub(crate) mod tail;
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use engine_store::{AppendError, Durability};
 use tokio::sync::watch;
@@ -37,9 +42,10 @@ use answer::{Answer, Failure};
 use batch::Batch;
 use commit::lost;
 use known::Known;
-use line::Weighed;
+use leading::Pace;
+use line::{Taken, Weighed};
 use plan::Plan;
-use queue::{Drained, Job, Queue};
+use queue::{Job, Queue};
 use recent::RecentIds;
 use tail::Tail;
 
@@ -47,7 +53,6 @@ use tail::Tail;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub shared: Arc<Shared>,
-    pub queue: Arc<Queue>,
     pub wake: watch::Sender<u64>,
     pub tail: Tail,
     pub recent: RecentIds,
@@ -61,32 +66,40 @@ pub(crate) struct Writer {
     pub finished_segment: bool,
     /// Since when something waits to be synced.
     pub dirty_since: Option<Instant>,
+    /// How fast the disk has been of late.
+    pub pace: Pace,
     /// Kept until the end, so that no other process writes here.
     pub _lock: Box<dyn Held>,
 }
 
-impl Writer {
-    /// Works until the queue is closed and empty; then leaves the store in order.
-    pub(crate) fn run(mut self) -> Result<(), CloseFailure> {
-        let mut jobs = VecDeque::new();
-        loop {
-            let patience = self
-                .dirty_since
-                .map(|since| self.shared.options.buffered_sync.saturating_sub(since.elapsed()));
-            if patience.is_some_and(|patience| patience.is_zero()) {
-                self.sync_buffered();
-                continue;
-            }
-            if jobs.is_empty() {
-                match self.queue.drain(&mut jobs, patience) {
-                    Drained::Jobs => {}
-                    Drained::Nothing => continue,
-                    Drained::Closed => break,
-                }
-            }
-            self.commit_together(&mut jobs);
+/// Works until the queue is closed and empty; then leaves the store in order.
+pub(crate) fn run(queue: &Queue) -> Result<(), CloseFailure> {
+    let mut jobs = VecDeque::new();
+    let mut done = None;
+    loop {
+        let mut writer = match queue.take(done.take(), &mut jobs) {
+            Taken::Jobs(writer) | Taken::Due(writer) => writer,
+            Taken::Closed(writer) => return writer.finish(),
+            Taken::Gone => return Err(CloseFailure::failed("the writer stopped without an answer")),
+        };
+        while !jobs.is_empty() {
+            writer.sync_if_due();
+            writer.commit_together(&mut jobs);
         }
-        self.finish()
+        writer.sync_if_due();
+        done = Some(writer);
+    }
+}
+
+impl Writer {
+    fn sync_if_due(&mut self) {
+        if self.patience().is_some_and(|patience| patience.is_zero()) {
+            self.sync_buffered();
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.dirty_since.map(|since| self.shared.options.buffered_sync.saturating_sub(since.elapsed()))
     }
 
     fn finish(mut self) -> Result<(), CloseFailure> {
@@ -101,6 +114,13 @@ impl Writer {
         self.tail.cut().map_err(|error| CloseFailure::failed(lost(&error)))?;
         sealing::leave_index(&self.shared);
         closing::leave_clean_mark(&self.tail, &self.shared).map_err(|error| CloseFailure::unmarked(&error))
+    }
+
+    /// Commits a job by itself.
+    fn commit_one(&mut self, job: Job) {
+        let mut batch = self.batch();
+        self.plan(job, &mut batch);
+        let _told = self.commit(batch);
     }
 
     /// Commits jobs together, as many as fit.

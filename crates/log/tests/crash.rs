@@ -47,6 +47,7 @@ const fn answered(call: usize) -> u64 {
 fn run(seed: u64, calls: usize, options: &LogOptions) -> History {
     let mut random = Random::seeded(seed);
     let disk = SimDisk::new();
+    let options = &kit::led_by_seed(options, seed);
     let mut store = open_with(&disk, options).unwrap();
     let mut history =
         History { journal: Vec::new(), calls: Vec::new(), after: Vec::new(), end: Seen::default() };

@@ -130,6 +130,7 @@ fn fail_everywhere(options: &LogOptions) {
     let mut made = 0;
     for seed in how_many("ENGINE_LOG_SEED", 1).. {
         let calls = workload(seed, 40);
+        let options = &kit::led_by_seed(options, seed);
         let disk = SimDisk::new();
         let store = open_with(&disk, options).unwrap();
         let begin = disk.operations();

@@ -195,7 +195,7 @@ async fn recorded_histories_of_many_clients_are_linearizable() {
     let calls = if histories > 1_000 { 200 } else { 60 };
     let (mut checked, mut conflicts) = (0, 0);
     for seed in 0..histories {
-        let store = LogStore::open_on(Arc::new(SimDisk::new()), kit::options()).unwrap();
+        let store = kit::open_with(&SimDisk::new(), &kit::led_by_seed(&kit::options(), seed)).unwrap();
         let history = Arc::new(History::default());
         let clients: Vec<_> = (0..8)
             .map(|number| tokio::spawn(client(store.clone(), history.clone(), seed * 8 + number + 1, calls)))

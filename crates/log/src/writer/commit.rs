@@ -18,7 +18,7 @@ impl Writer {
         for answer in answers {
             answer.send(result.as_ref().err());
         }
-        // Nobody waits for this: the next decision is made by this thread too.
+        // Nobody waits for this: the next decision is made behind it.
         if result.is_ok() {
             let view = self.shared.view();
             batch.entries.iter().for_each(|entry| self.recent.add(entry.id, |position| view.holds(position)));
@@ -40,11 +40,13 @@ impl Writer {
             // All that is in the batch has been refused already, and a failed sync is not tried again.
             return Ok(());
         }
+        let begin = Instant::now();
         if !batch.frames.is_empty() {
             self.tail.write(&batch.frames, batch.link).map_err(|failure| self.not_written(failure))?;
         }
         if batch.wants_sync && self.tail.is_dirty() {
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
+            self.pace.took(begin.elapsed(), &self.shared.options);
         }
         self.dirty_since =
             if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };

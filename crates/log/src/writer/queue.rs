@@ -5,11 +5,13 @@ use engine_store::{AppendError, AppendRequest, Appended, DeleteMode, DocumentKey
 use engine_types::{ExpectedRevision, StreamName};
 use tokio::sync::oneshot;
 
-pub(crate) use super::line::Drained;
-use super::line::{Closed, Line, Weighed};
+use super::{
+    Writer,
+    line::{Closed, Line, Weighed},
+};
 
 /// Jobs that wait for the writer.
-pub(crate) type Queue = Line<Job>;
+pub(crate) type Queue = Line<Job, Box<Writer>>;
 
 /// Where the answer to a job goes. Nobody may be waiting any more; the job is done all the same.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppendError>>;

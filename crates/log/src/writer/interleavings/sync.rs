@@ -15,7 +15,7 @@ use shuttle::{
 #[derive(Debug)]
 pub(super) struct Mutex<T>(sync::Mutex<T>);
 
-pub(super) struct Guard<'a, T> {
+pub(super) struct MutexGuard<'a, T> {
     mutex: &'a sync::Mutex<T>,
     held: Option<sync::MutexGuard<'a, T>>,
 }
@@ -25,12 +25,12 @@ impl<T> Mutex<T> {
         Mutex(sync::Mutex::new(value))
     }
 
-    pub(super) fn lock(&self) -> Guard<'_, T> {
-        Guard { mutex: &self.0, held: Some(self.0.lock().unwrap()) }
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard { mutex: &self.0, held: Some(self.0.lock().unwrap()) }
     }
 }
 
-impl<T> Deref for Guard<'_, T> {
+impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -38,7 +38,7 @@ impl<T> Deref for Guard<'_, T> {
     }
 }
 
-impl<T> DerefMut for Guard<'_, T> {
+impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.held.as_mut().unwrap()
     }
@@ -48,39 +48,29 @@ impl<T> DerefMut for Guard<'_, T> {
 #[derive(Debug)]
 pub(super) struct Condvar(sync::Condvar);
 
-/// Whether the time was up.
-pub(super) struct Waited(bool);
-
-impl Waited {
-    pub(super) fn timed_out(&self) -> bool {
-        self.0
-    }
-}
+/// The time was up.
+pub(super) struct Waited;
 
 impl Condvar {
     pub(super) fn new() -> Self {
         Condvar(sync::Condvar::new())
     }
 
-    pub(super) fn wait<T>(&self, guard: &mut Guard<'_, T>) {
+    pub(super) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         guard.held = guard.held.take().map(|held| self.0.wait(held).unwrap());
     }
 
     /// The time is up whenever the scheduler lets this thread go on.
     #[allow(clippy::unused_self)] // as the real one is called
-    pub(super) fn wait_for<T>(&self, guard: &mut Guard<'_, T>, _: Duration) -> Waited {
+    pub(super) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> Waited {
         guard.held = None;
         thread::yield_now();
         guard.held = Some(guard.mutex.lock().unwrap());
-        Waited(true)
+        Waited
     }
 
     pub(super) fn notify_one(&self) {
         self.0.notify_one();
-    }
-
-    pub(super) fn notify_all(&self) {
-        self.0.notify_all();
     }
 }
 
