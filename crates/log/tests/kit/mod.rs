@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test uses some of it, and all is for tests
 
+pub mod meddled;
 pub mod tamper;
 
 use std::{
@@ -229,6 +230,12 @@ pub fn event(random: &mut Random) -> NewEvent {
         data: random.bytes(size),
         metadata: random.bytes(40),
     }
+}
+
+/// The segment that is written, or was last.
+pub fn last_segment(files: &tamper::Files) -> &String {
+    let is_segment = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "log");
+    files.keys().filter(is_segment).max().unwrap()
 }
 
 /// Starts the test `child` of the same program as a process of its own, which finds in this variable where its store is.
