@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     chain::{self, Link},
+    compressing::Compressor,
     disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
@@ -102,6 +103,7 @@ fn assemble(
         recent,
         buffer: Vec::new(),
         sealer: Sealer::start(shared.clone()),
+        compressor: Compressor::start(&shared),
         poison: None,
         finished_segment: begins,
         dirty_since: None,

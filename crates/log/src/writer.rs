@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::{
     closing::{self, CloseFailure},
+    compressing::Compressor,
     disk::Held,
     index::{Index, memory::MemoryIndex},
     sealing::{self, Sealer},
@@ -53,6 +54,7 @@ pub(crate) struct Writer {
     /// An empty buffer for the frames of the next batch.
     pub buffer: Vec<u8>,
     pub sealer: Sealer,
+    pub compressor: Compressor,
     /// Why nothing can be written any more.
     pub poison: Option<Arc<str>>,
     /// Whether the segment is finished, and the next frame must go to a new one.
@@ -91,6 +93,7 @@ impl Writer {
         self.shared.close();
         // Nobody may touch the files when the lock is given back.
         let _nobody_scavenges = self.shared.scavenging.lock();
+        self.compressor.stop();
         if let Some(why) = &self.poison {
             return Err(CloseFailure::Failed(why.clone()));
         }
