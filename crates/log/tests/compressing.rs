@@ -67,7 +67,7 @@ fn check(disk: &SimDisk, seen: &Seen, place: &str) {
     assert_eq!(wait(kit::seen(&store)), *seen, "{place}");
     wait(store.close()).unwrap();
     assert_eq!(kit::verify(disk).unwrap().faults, [], "{place}");
-    assert!(!disk.files().keys().any(|name| name.ends_with(".new")), "{place}");
+    assert!(!disk.files().keys().any(|name| kit::is(name, "new")), "{place}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_store_that_is_closed_meanwhile_is_whole_and_nothing_is_left_half_written() 
     for turn in 0..20 {
         let store = kit::open_with(&disk, &compressing()).unwrap();
         wait(store.close()).unwrap();
-        assert!(!disk.files().keys().any(|name| name.ends_with(".new")), "turn {turn}");
+        assert!(!disk.files().keys().any(|name| kit::is(name, "new")), "turn {turn}");
         assert_eq!(kit::verify(&disk).unwrap().faults, [], "turn {turn}");
     }
     check(&disk, &seen, "behind all turns");
