@@ -180,6 +180,7 @@ impl From<MaintenanceError> for Failure {
             MaintenanceError::Read(error) => error.into(),
             MaintenanceError::Write(error) => error.into(),
             MaintenanceError::Place(_) => Failure::new("cannot_open", error.to_string()),
+            MaintenanceError::Locked(_) => Failure::new("locked", error.to_string()),
             MaintenanceError::Unsupported(_) => Failure::new("unsupported", error.to_string()),
             MaintenanceError::Busy(_) => Failure::new("refused", error.to_string()),
             _ => Failure::new("unavailable", error.to_string()),

@@ -123,6 +123,9 @@ impl OpenError {
                 engine_log::OpenError::Locked { .. } => "locked",
                 engine_log::OpenError::WrongVersion { .. } => "wrong_version",
                 engine_log::OpenError::Corrupt { .. } => "corrupt",
+                engine_log::OpenError::Unsettled { .. } | engine_log::OpenError::TakenBack { .. } => {
+                    "unavailable"
+                }
                 _ => "cannot_open",
             },
             #[cfg(feature = "postgres")]
@@ -136,6 +139,7 @@ impl OpenError {
             OpenError::Maintenance(MaintenanceError::Read(ReadError::Corrupt(_))) => "corrupt",
             OpenError::Maintenance(MaintenanceError::Read(_)) => "unavailable",
             OpenError::Maintenance(MaintenanceError::Unsupported(_)) => "unsupported",
+            OpenError::Maintenance(MaintenanceError::Locked(_)) => "locked",
             OpenError::Maintenance(_) => "cannot_open",
             #[cfg(feature = "kurrentdb")]
             OpenError::Kurrent(error) => match error {

@@ -16,7 +16,7 @@ pub enum OpenError {
     #[error(
         "the store in `{directory}` is open in {}: close it there, or wait until it has stopped; meanwhile \
          `engine backup` copies it all the same, and the copy can be read",
-        holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+        process(*holder)
     )]
     Locked {
         /// The directory.
@@ -30,6 +30,15 @@ pub enum OpenError {
          does there, then try again"
     )]
     Unsettled {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The end of the log is taken back all the time, so that it is never seen as it stays.
+    #[error(
+        "the end of the store in `{directory}` is taken back again and again: the process that has it open cannot \
+         write; see what it says (its disk may be full), then try again"
+    )]
+    TakenBack {
         /// The directory.
         directory: PathBuf,
     },
@@ -132,6 +141,11 @@ impl OpenError {
     }
 }
 
+/// The process that has something, where it is known which one.
+pub(crate) fn process(id: Option<u32>) -> String {
+    id.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+}
+
 /// What to do where something may not be written.
 fn rights(source: &io::Error) -> &'static str {
     match source.kind() {
@@ -188,6 +202,7 @@ impl From<OpenError> for MaintenanceError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Corrupt { .. } => ReadError::Corrupt(error.into()).into(),
+            OpenError::Unsettled { .. } | OpenError::TakenBack { .. } => ReadError::unavailable(error).into(),
             _ => MaintenanceError::Place(error.into()),
         }
     }

@@ -31,6 +31,7 @@ mod backup;
 mod catalog;
 mod chain;
 mod closing;
+mod compressing;
 mod decode;
 pub mod disk;
 mod error;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     chain::{self, Link},
+    compressing::Compressor,
     disk::{self, Disk, Held, Lock, LockError, Mode, UNFINISHED, shared_files::OpenFiles},
     error::OpenError,
     index::page::PageCache,
@@ -100,6 +101,7 @@ fn assemble(shared: Arc<Shared>, lock: Box<dyn Held>) -> Result<Opened, OpenErro
         buffer: Vec::new(),
         sealer: Sealer::start(shared.clone()),
         merger: Merger::start(shared.clone()),
+        compressor: Compressor::start(&shared),
         poison: None,
         finished_segment: begins,
         dirty_since: None,

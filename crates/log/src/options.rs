@@ -40,8 +40,9 @@ pub struct LogOptions {
     /// So many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
     pub open_files: usize,
     /// How segments are compressed when they are full: not at all. It is done in the background; until then, and where
-    /// it is interrupted, a segment stays as it was written. With this set, a scavenge compresses all finished segments
-    /// that are not compressed yet. Compressed segments are read whatever is set here.
+    /// it is interrupted, a segment stays as it was written. With this set, all finished segments that are not compressed
+    /// yet are, one after the other in the background when the store is opened, and by a scavenge. Closing waits for the
+    /// segment that was filled last, and interrupts the others. Compressed segments are read whatever is set here.
     pub compression: Option<Compression>,
     /// Whether a hash chain over all that is written begins here: no. With it [`verify`](crate::verify) finds what
     /// somebody changed who knows how to make checksums. A chain that has begun never ends: it goes on whatever is set
@@ -52,7 +53,7 @@ pub struct LogOptions {
     /// Of so many streams it is held in memory where their newest events are: 100,000.
     pub cached_streams: usize,
     /// Whether the index of a full segment is written by a thread of its own, and merged by another, so that the writer
-    /// need not pause: yes.
+    /// need not pause: yes. Without it nothing is done in the background: what was not compressed waits for a scavenge.
     pub index_in_background: bool,
     /// The indexes of so many neighbouring full segments are merged into one, in the background: 64; and before there are
     /// so many, those of 16 and of 4. With less than 4, none are. A stream whose events are strewn over many segments is

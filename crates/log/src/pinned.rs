@@ -9,6 +9,8 @@
 //!    begins what is half written. An answered append had been written before, and so stands in front of that.
 //! 3. A frame tells up to where the segment was on disk when it was written. Where one behind a bad place says so of
 //!    that place, the place is read once more: if it is still bad, it is damage, and no end.
+//! 4. A writer whose write fails takes the end back that was seen, and writes something else there. So damage counts
+//!    that is found twice, the second time from the beginning of the segment on.
 //!
 //! Whether the last batch is on disk yet cannot be seen: what is seen may be ahead of what was answered by one batch,
 //! and by one that is taken back, should its write fail.
@@ -31,6 +33,9 @@ use crate::{
 /// So many times the directory is looked at again, where segments are exchanged meanwhile.
 const LOOKS: usize = 1_000;
 
+/// So many times the end is looked for again, where it is taken back meanwhile.
+pub(crate) const TRIES: usize = 10;
+
 /// A store as it stands at one moment.
 #[derive(Debug)]
 pub(crate) struct Pinned {
@@ -39,6 +44,8 @@ pub(crate) struct Pinned {
     pub segments: Vec<(Arc<Segment>, u64)>,
     /// The position behind the last event.
     pub next_position: u64,
+    /// Up to where the last segment was on disk for certain: what stands in front of that is never taken back.
+    pub synced: u64,
     /// What is wrong at the end of the last segment, beyond what is half written.
     pub damage: Option<Trouble>,
 }
@@ -59,13 +66,10 @@ pub(crate) fn pin(disk: &dyn Disk) -> Result<Pinned, OpenError> {
     let Some((last, end)) = segments.last_mut() else { return Err(opening::without_segments(disk)) };
     // Read before the end is looked for, which then cannot be in front of what they tell.
     let (mark, covered) = (mark(disk, &found, store)?, covered(disk, last));
-    let tail = Tail::of(last)?;
-    *end = tail.end;
-    let damage = match tail.damage {
-        Some(damage) => Some(damage),
-        None => missing(last, tail.end, mark, covered),
-    };
-    Ok(Pinned { store, next_position: tail.next_position, damage, segments })
+    let Tail { end: found, next_position, synced, damage } = Tail::of(last)?;
+    *end = found;
+    let damage = damage.or_else(|| missing(last, found, mark, covered));
+    Ok(Pinned { store, segments, next_position, synced, damage })
 }
 
 /// Opens all segments, so that all of them stood there at one moment.
@@ -141,20 +145,35 @@ pub(crate) struct Tail {
     pub end: u64,
     /// The position behind the last event in front of that.
     pub next_position: u64,
+    /// Up to where the segment was on disk when its newest frame was written.
+    pub synced: u64,
     /// What stands behind the end, where it is not something half written.
     pub damage: Option<Trouble>,
 }
 
 impl Tail {
     /// Finds the end of a segment.
-    pub(crate) fn of(segment: &Segment) -> Result<Self, Trouble> {
+    pub(crate) fn of(segment: &Segment) -> Result<Self, OpenError> {
+        if let Some(rewritten) = &segment.rewritten {
+            let (end, next_position) = (rewritten.length, rewritten.next_position);
+            return Ok(Tail { end, next_position, synced: end, damage: None });
+        }
+        let mut before = None;
+        for _ in 0..TRIES {
+            let tail = Tail::look(segment)?;
+            if tail.damage.is_none() || before == Some(tail.end) {
+                return Ok(tail);
+            }
+            before = Some(tail.end);
+        }
+        Err(taken_back(segment))
+    }
+
+    fn look(segment: &Segment) -> Result<Self, Trouble> {
         // What is written behind that from now on was not answered before.
         let length = segment.len()?;
-        if let Some(rewritten) = &segment.rewritten {
-            return Ok(Tail { end: length, next_position: rewritten.next_position, damage: None });
-        }
-        let next_position = segment.header.first_position;
-        let mut tail = Tail { end: segment.begin(), next_position, damage: None };
+        let (begin, next_position) = (segment.begin(), segment.header.first_position);
+        let mut tail = Tail { end: begin, next_position, synced: begin, damage: None };
         let mut proven = None;
         loop {
             let scanned = tail.advance(segment, length)?;
@@ -179,6 +198,7 @@ impl Tail {
     fn advance(&mut self, segment: &Segment, length: u64) -> Result<scan::Scanned, Trouble> {
         let from = self.end;
         scan::frames(segment, from, length, |offset, head, _| {
+            self.synced = self.synced.max(head.synced);
             if head.is(LAST) {
                 self.end = offset + head.size;
                 self.next_position = head.position.saturating_add(u64::from(head.kind == Kind::Event));
@@ -186,4 +206,10 @@ impl Tail {
             Ok(())
         })
     }
+}
+
+/// Says that the end of a segment was taken back whenever it was looked at.
+pub(crate) fn taken_back(segment: &Segment) -> OpenError {
+    let directory = segment.path.parent().unwrap_or(&segment.path).to_owned();
+    OpenError::TakenBack { directory }
 }

@@ -116,7 +116,17 @@ impl Drop for Rings<'_> {
 
 /// Compresses a segment that is finished, if it is to be compressed, and answers whether it was.
 pub(crate) fn compress(shared: &Shared, number: u64) -> Result<bool, MaintenanceError> {
+    compress_while(shared, number, &|| Ok(()))
+}
+
+/// [`compress`] as long as the work is to go on, which is asked now and then.
+pub(crate) fn compress_while(
+    shared: &Shared,
+    number: u64,
+    goes_on: &dyn Fn() -> Result<(), MaintenanceError>,
+) -> Result<bool, MaintenanceError> {
     let _alone = shared.rewriting.lock();
+    goes_on()?;
     let view = shared.view();
     let Some((old, end)) = view.segment(number) else { return Ok(false) };
     if end == old.begin() || !is_to_be_compressed(&old, &shared.options) {
@@ -124,10 +134,22 @@ pub(crate) fn compress(shared: &Shared, number: u64) -> Result<bool, Maintenance
     }
     let left = end - old.begin();
     let fate = |_, _: &_, _: &_| Ok(Fate::Stays);
-    let goes_on = || Ok(());
-    let (view, old, fate, goes_on) = (&view, &old, &fate, &goes_on);
+    let (view, old, fate) = (&view, &old, &fate);
     Rewriting { shared, view, old, end, left, whole: true, fate, goes_on }.run()?;
     Ok(true)
+}
+
+/// The finished segments that are not compressed yet, and are to be.
+pub(crate) fn to_be_compressed(shared: &Shared) -> Vec<u64> {
+    let view = shared.view();
+    let written = view.written().segment.header.number;
+    let waits = |(segment, end): &(Arc<Segment>, u64)| {
+        segment.header.number != written
+            && *end > segment.begin()
+            && is_to_be_compressed(segment, &shared.options)
+    };
+    let waiting = view.segments().into_iter().filter(waits);
+    waiting.map(|(segment, _)| segment.header.number).collect()
 }
 
 /// Whether a segment is not compressed yet, and is to be.

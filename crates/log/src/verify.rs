@@ -5,7 +5,10 @@
 
 mod chain;
 mod check;
+mod faults;
+mod known;
 mod merged;
+mod written;
 
 use std::{path::Path, sync::Arc};
 
@@ -136,13 +139,17 @@ fn verify_open(on: &Arc<dyn Disk>, mut check: Check<'_>) -> Result<VerifyReport,
     let disk = &**on;
     let Some(pinned) = check.or_fault(pinned::pin(disk))? else { return Ok(check.report()) };
     check.total = pinned.segments.iter().map(|(_, end)| end).sum();
-    let mut previous = 0;
+    let (mut previous, last, mut damage) = (0, pinned.segments.len() - 1, pinned.damage);
     for (number, (segment, end)) in pinned.segments.iter().enumerate() {
         check.follows(segment, number as u64, previous);
         previous = segment.original_len()?;
-        check.segment(disk, segment, End::Published(*end))?;
+        if number < last {
+            check.segment(disk, segment, End::Published(*end))?;
+        } else {
+            damage = check.written(disk, segment, *end, pinned.synced)?.or(damage);
+        }
     }
-    if let Some(damage) = pinned.damage {
+    if let Some(damage) = damage {
         check.or_fault(Err::<(), _>(damage.into()))?;
     }
     let mut finished: Vec<_> = pinned.segments.into_iter().map(|(segment, _)| segment).collect();

@@ -30,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::{
     closing::{self, CloseFailure},
+    compressing::Compressor,
     disk::Held,
     index::{Index, memory::MemoryIndex},
     merging::Merger,
@@ -60,6 +61,7 @@ pub(crate) struct Writer {
     pub buffer: Vec<u8>,
     pub sealer: Sealer,
     pub merger: Merger,
+    pub compressor: Compressor,
     /// Why nothing can be written any more.
     pub poison: Option<Arc<str>>,
     /// Whether the segment is finished, and the next frame must go to a new one.
@@ -106,6 +108,7 @@ impl Writer {
         self.shared.close();
         // Nobody may touch the files when the lock is given back.
         let _nobody_scavenges = self.shared.scavenging.lock();
+        self.compressor.stop();
         drop(self.merger);
         self.sealer.finish();
         if let Some(why) = &self.poison {

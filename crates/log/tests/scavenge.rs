@@ -7,102 +7,21 @@
 
 mod kit;
 
-use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
+use std::io::ErrorKind;
 
 use engine_log::{
-    Compression, LogOptions, LogStore, OpenError,
+    LogOptions, LogStore,
     disk::sim::{Failure, Loss, Plan, Replay, SimDisk},
 };
-use engine_store::{
-    AppendRequest, DeleteMode, EventStore, MaintenanceError, ReadAll, ReadError, ReadStream, RecordedEvent,
-    ScavengeReport, StreamMetadata,
-};
+use engine_store::{AppendRequest, DeleteMode, EventStore, MaintenanceError, ReadStream, StreamMetadata};
 use engine_types::ExpectedRevision;
-use kit::{Call, Random, Seen, how_many, open, stream, wait};
+use kit::{
+    Random, how_many, open,
+    scavenged::{Undisturbed, among, read_streams, scavenge, undisturbed},
+    stream, wait,
+};
 
 const LOSSES: [Loss; 4] = [Loss::Everything, Loss::Nothing, Loss::Torn(512), Loss::Scattered(4_096)];
-
-const STREAMS: usize = 12;
-
-/// What can be read, stream by stream.
-type Streams = BTreeMap<String, Vec<RecordedEvent>>;
-
-fn read_streams(store: &LogStore) -> Streams {
-    let names = (0..STREAMS).map(|number| format!("account-{number}"));
-    let names = names.chain((0..3).map(|number| format!("brief-{number}")));
-    let of = |name: String| {
-        let page = match wait(store.read_stream(ReadStream::forwards(stream(&name)))) {
-            Ok(page) => page.events,
-            Err(ReadError::StreamNotFound { .. } | ReadError::StreamDeleted { .. }) => Vec::new(),
-            Err(error) => panic!("{name}: {error}"),
-        };
-        (name, page)
-    };
-    names.map(of).collect()
-}
-
-fn scavenge(store: &LogStore) -> Result<ScavengeReport, MaintenanceError> {
-    wait(store.scavenge(&|_| {}))
-}
-
-/// A store with several segments and much that can no longer be read.
-fn fill(disk: &SimDisk, seed: u64) -> LogStore {
-    let mut store = open(disk).unwrap();
-    let mut random = Random::seeded(seed);
-    for _ in 0..110 {
-        let call = Call::random(&mut random);
-        let _answer = wait(call.make(&store));
-        if matches!(call, Call::Reopen) {
-            drop(store);
-            store = open(disk).unwrap();
-        }
-    }
-    let limits = [
-        StreamMetadata { max_count: Some(2), ..StreamMetadata::default() },
-        StreamMetadata { truncate_before: Some(3), ..StreamMetadata::default() },
-        StreamMetadata { truncate_before: Some(1_000), ..StreamMetadata::default() },
-    ];
-    for (number, limit) in limits.into_iter().enumerate() {
-        let name = stream(&format!("account-{number}"));
-        let _closed = wait(store.set_stream_metadata(&name, ExpectedRevision::Any, limit));
-    }
-    let _never_was = wait(store.delete_stream(&stream("account-3"), ExpectedRevision::Any, DeleteMode::Soft));
-    store
-}
-
-/// A store before it is scavenged, and what a scavenge makes of it when nothing goes wrong.
-struct Undisturbed {
-    files: BTreeMap<String, Vec<u8>>,
-    before: Seen,
-    streams: Streams,
-    after: Seen,
-    operations: u64,
-}
-
-fn undisturbed(seed: u64) -> Undisturbed {
-    let disk = SimDisk::new();
-    let store = fill(&disk, seed);
-    wait(store.close()).unwrap();
-    let files = disk.files();
-    let disk = SimDisk::holding(files.clone());
-    let store = open(&disk).unwrap();
-    let (before, streams) = (wait(kit::seen(&store)), read_streams(&store));
-    let begin = disk.operations();
-    let report = scavenge(&store).unwrap();
-    assert!(report.events > 20 && report.rewritten > 1, "seed {seed}: {report:?}");
-    let operations = disk.operations() - begin;
-    let after = wait(kit::seen(&store));
-    assert_eq!(read_streams(&store), streams);
-    assert_eq!(after.documents, before.documents);
-    assert_eq!(before.events.len() as u64 - report.events, after.events.len() as u64);
-    Undisturbed { files, before, streams, after, operations }
-}
-
-/// Whether `few` are among `many`, in the same order.
-fn among(few: &[RecordedEvent], many: &[RecordedEvent]) -> bool {
-    let mut many = many.iter();
-    few.iter().all(|event| many.any(|other| other == event))
-}
 
 /// Checks a store whose scavenge was interrupted, and lets the next scavenge do the rest.
 fn check(disk: &SimDisk, wanted: &Undisturbed, place: &str) {
@@ -197,109 +116,6 @@ fn a_full_disk_is_told_with_the_room_that_is_needed() {
     });
     let text = first_room.unwrap().to_string();
     assert!(text.contains("writing segment 0 anew needs") && text.contains("make room"), "{text}");
-}
-
-#[test]
-fn a_flipped_bit_in_a_scavenged_store_is_found_and_never_returned_as_data() {
-    flip_bits(None);
-}
-
-#[test]
-fn a_flipped_bit_in_a_compressed_store_is_found_and_never_returned_as_data() {
-    flip_bits(Some(Compression { block_bytes: 4 << 10, ..Compression::default() }));
-}
-
-fn flip_bits(compression: Option<Compression>) {
-    let wanted = undisturbed(2);
-    let disk = SimDisk::holding(wanted.files.clone());
-    let mut options = kit::options();
-    options.compression = compression;
-    let store = LogStore::open_on(Arc::new(disk.clone()), options).unwrap();
-    scavenge(&store).unwrap();
-    assert_eq!(wait(kit::seen(&store)), wanted.after);
-    wait(store.close()).unwrap();
-    drop(store);
-    assert_eq!(kit::verify(&disk).unwrap().faults, []);
-    let files = disk.files();
-    let names: Vec<_> = files.keys().filter(|name| name.contains("-g1.")).cloned().collect();
-    assert!(names.len() > 2, "{names:?}");
-    let mut random = Random::seeded(3);
-    for number in 0..how_many("ENGINE_LOG_FLIPS", 500) {
-        let name = &names[usize::try_from(random.below(names.len() as u64)).unwrap()];
-        let mut files = files.clone();
-        let file = files.get_mut(name).unwrap();
-        // Every fourth flip is in the headers.
-        let limit = if number % 4 == 0 { 128 } else { file.len() as u64 };
-        let at = usize::try_from(random.below(limit)).unwrap();
-        file[at] ^= 1 << random.below(8);
-        let place = format!("{name} at {at}");
-        let report = kit::verify(&SimDisk::holding(files.clone()));
-        assert!(report.is_ok_and(|report| !report.faults.is_empty()), "{place}");
-        let store = match open(&SimDisk::holding(files)) {
-            Ok(store) => store,
-            Err(OpenError::Corrupt { .. }) => continue,
-            Err(error) => panic!("{place}: {error}"),
-        };
-        match wait(store.read_all(ReadAll::forwards())) {
-            Ok(page) => assert!(wanted.after.events.starts_with(&page.events), "{place}"),
-            Err(ReadError::Corrupt(_)) => {}
-            Err(error) => panic!("{place}: {error}"),
-        }
-    }
-}
-
-#[test]
-fn a_compressed_store_reads_as_before_takes_less_room_and_is_scavenged_again() {
-    for seed in 0..3 {
-        let wanted = undisturbed(seed);
-        let disk = SimDisk::holding(wanted.files.clone());
-        let mut options = kit::options();
-        options.compression = Some(Compression { block_bytes: 4 << 10, ..Compression::default() });
-        options.cached_blocks = 2;
-        let open = || LogStore::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
-        let store = open();
-        scavenge(&store).unwrap();
-        let (seen, streams) = (wait(kit::seen(&store)), read_streams(&store));
-        assert_eq!((seen, streams), (wanted.after, wanted.streams), "seed {seed}");
-        let stats = wait(store.stats(&|_| {})).unwrap();
-        assert!(stats.segment_bytes * 2 < stats.frame_bytes, "seed {seed}: {stats:?}");
-        assert_eq!(scavenge(&store).unwrap().rewritten, 0, "seed {seed}");
-        let limit = StreamMetadata { max_count: Some(1), ..StreamMetadata::default() };
-        let name = stream("account-5");
-        wait(store.set_stream_metadata(&name, ExpectedRevision::Any, limit)).unwrap();
-        assert!(scavenge(&store).unwrap().events > 0, "seed {seed}");
-        let seen = wait(kit::seen(&store));
-        wait(store.close()).unwrap();
-        drop(store);
-        let store = open();
-        assert_eq!(wait(kit::seen(&store)), seen, "seed {seed}");
-        let backwards = wait(store.read_all(ReadAll::backwards().limit(1_000))).unwrap().events;
-        assert!(backwards.iter().rev().eq(&seen.events), "seed {seed}");
-        wait(store.close()).unwrap();
-        drop(store);
-        assert_eq!(kit::verify(&disk).unwrap().faults, [], "seed {seed}");
-    }
-}
-
-#[test]
-fn an_index_of_a_scavenged_segment_is_built_again_the_same() {
-    let wanted = undisturbed(3);
-    let disk = SimDisk::holding(wanted.files.clone());
-    let store = open(&disk).unwrap();
-    scavenge(&store).unwrap();
-    wait(store.close()).unwrap();
-    drop(store);
-    let whole = disk.files();
-    let mut files = whole.clone();
-    files.retain(|name, _| !name.ends_with(".idx"));
-    let disk = SimDisk::holding(files);
-    let store = open(&disk).unwrap();
-    assert_eq!(wait(kit::seen(&store)), wanted.after);
-    wait(store.close()).unwrap();
-    drop(store);
-    for (name, bytes) in whole.iter().filter(|(name, _)| name.ends_with(".idx")) {
-        assert!(disk.files()[name] == *bytes, "{name}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,6 +47,10 @@ pub enum MaintenanceError {
     /// The directory that a backup goes to or comes from cannot be used. The cause says what to do.
     #[error("{0}")]
     Place(#[source] BoxError),
+    /// Somebody else is at the directory that a backup goes to or comes from, and has locked it. The cause says which
+    /// directory, who, and what to do.
+    #[error("{0}")]
+    Locked(#[source] BoxError),
     /// The store cannot be read. The cause says what to do.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -85,6 +85,26 @@ fn a_store_that_another_process_has_open_is_verified_and_copied_and_the_copy_is_
 }
 
 #[test]
+fn a_backup_lies_apart_from_its_store_and_what_is_locked_is_told_as_that() {
+    let engine = Engine::with_account();
+    let (code, refused) = engine.answer(&["backup", "engine-data/copy"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("cannot_open")), "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("lies inside the folder of the store"), "{refused}");
+    assert_eq!(engine.answer(&["backup", "copy"]).0, Some(0));
+    let (code, refused) = engine.answer(&["restore", "copy", "--store", "file:copy/engine-data"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("cannot_open")), "{refused}");
+    let mut console = engine.console(&["--store", "file:copy"]);
+    console.ask("stats");
+    let (code, refused) = engine.answer(&["backup", "copy"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("locked")), "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("where the backup is to go, is in use by process"), "{refused}");
+    let (code, refused) = engine.answer(&["restore", "copy", "--store", "file:again"]);
+    assert_eq!((code, &refused["error"]["kind"]), (Some(3), &json!("locked")), "{refused}");
+}
+
+#[test]
 fn the_size_of_a_store_is_told_to_people_and_to_programs() {
     let engine = truncated();
     let (code, stats) = engine.answer(&["stats"]);

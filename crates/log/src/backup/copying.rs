@@ -3,14 +3,12 @@
 use std::io;
 
 use engine_store::MaintenanceError;
-use uuid::Uuid;
 
 use super::unusable;
 use crate::{
     disk::{self, Disk, File, Mode, UNFINISHED},
     error::{OpenError, Trouble},
-    opening::Found,
-    segment::{Segment, name::SegmentName},
+    segment::{Segment, name::SegmentName, rewritten::BEGIN},
     units::index,
 };
 
@@ -25,18 +23,34 @@ pub(super) struct Copying<'a> {
     pub(super) pass: &'a mut dyn FnMut(u64) -> Result<(), MaintenanceError>,
 }
 
+/// What became of a file that was to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// It was there already.
+    WasThere,
+    /// It is there now.
+    Anew,
+    /// It is not there: the file to be copied ends before it should.
+    CutOff,
+}
+
 impl Copying<'_> {
-    /// Copies a segment up to `length`, unless it is there already; answers whether it was copied.
-    pub(super) fn segment(&mut self, segment: &Segment, length: u64) -> Result<bool, MaintenanceError> {
+    /// Copies a segment up to `length`, unless it is there already.
+    pub(super) fn segment(&mut self, segment: &Segment, length: u64) -> Result<Copied, MaintenanceError> {
         let name = segment.name();
         if self.is_there(&*segment.file, &name.log(), length)? {
             (self.pass)(length)?;
-            return Ok(false);
+            return Ok(Copied::WasThere);
         }
         // An older index tells of a shorter segment.
         self.remove(&name.idx())?;
-        self.file(&*segment.file, &name.log(), length)?;
-        Ok(true)
+        self.file(&*segment.file, &name.log(), length)
+    }
+
+    /// Says that a segment is shorter than it was.
+    pub(super) fn cut_off(&self, segment: &Segment) -> MaintenanceError {
+        let length = segment.file.len().unwrap_or_default();
+        Trouble::damage(&self.from.place().join(segment.name().log()), length, "the file is cut off").into()
     }
 
     /// Copies the index of a segment that is finished; one that is missing is built when the backup is opened.
@@ -44,10 +58,11 @@ impl Copying<'_> {
         let Ok(file) = self.from.open(&name.idx(), Mode::Read) else { return Ok(()) };
         let length = file.len().map_err(|error| self.unreadable(&name.idx(), error))?;
         let silent = &mut |_| Ok(());
-        Copying { from: self.from, to: self.to, pass: silent }.file(&*file, &name.idx(), length)
+        // One that is cut off is not copied: it is built again.
+        Copying { from: self.from, to: self.to, pass: silent }.file(&*file, &name.idx(), length).map(drop)
     }
 
-    /// Whether a file of this name, length and end is there. What has a name only grows.
+    /// Whether a file of this name, length, beginning and end is there. What has a name only grows.
     pub(super) fn is_there(
         &self,
         from: &dyn File,
@@ -58,27 +73,23 @@ impl Copying<'_> {
         if there.len().map_err(|error| self.unwritable(name, length, error))? != length {
             return Ok(false);
         }
-        let begin = length.saturating_sub(COMPARED);
-        let read = |file: &dyn File| {
-            let mut bytes = vec![0; index(length - begin)];
-            disk::read_full(file, &mut bytes, begin).map(|_| bytes)
-        };
-        let ours = read(from).map_err(|error| self.unreadable(name, error))?;
-        let theirs = read(&*there).map_err(|error| self.unwritable(name, length, error))?;
+        // When a segment was written anew stands in its headers.
+        let ours = ends(from, length).map_err(|error| self.unreadable(name, error))?;
+        let theirs = ends(&*there, length).map_err(|error| self.unwritable(name, length, error))?;
         Ok(ours == theirs)
     }
 
     /// Copies a file up to `length`. It gets its name when it is whole.
-    pub(super) fn file(&mut self, from: &dyn File, name: &str, length: u64) -> Result<(), MaintenanceError> {
+    fn file(&mut self, from: &dyn File, name: &str, length: u64) -> Result<Copied, MaintenanceError> {
         let copied = self.copy(from, name, length);
-        if copied.is_err() {
+        if !matches!(copied, Ok(Copied::Anew)) {
             // What stays is removed by the next backup.
             let _stays = self.to.remove(&format!("{name}{UNFINISHED}"));
         }
         copied
     }
 
-    fn copy(&mut self, from: &dyn File, name: &str, length: u64) -> Result<(), MaintenanceError> {
+    fn copy(&mut self, from: &dyn File, name: &str, length: u64) -> Result<Copied, MaintenanceError> {
         let unfinished = format!("{name}{UNFINISHED}");
         let file = self.to.open(&unfinished, Mode::Create);
         let file = file.map_err(|error| self.unwritable(name, length, error))?;
@@ -87,8 +98,7 @@ impl Copying<'_> {
             let mut bytes = vec![0; index(CHUNK.min(length - done))];
             let read = disk::read_full(from, &mut bytes, done);
             if read.map_err(|error| self.unreadable(name, error))? < bytes.len() {
-                let path = self.from.place().join(name);
-                return Err(Trouble::damage(&path, done, "the file is cut off").into());
+                return Ok(Copied::CutOff);
             }
             let written = disk::write_full(&*file, &bytes, done);
             written.map_err(|error| self.unwritable(name, length, error))?;
@@ -97,7 +107,7 @@ impl Copying<'_> {
         }
         let named =
             file.sync().and_then(|()| self.to.rename(&unfinished, name)).and_then(|()| self.to.sync());
-        named.map_err(|error| self.unwritable(name, length, error))
+        named.map(|()| Copied::Anew).map_err(|error| self.unwritable(name, length, error))
     }
 
     fn remove(&self, name: &str) -> Result<(), MaintenanceError> {
@@ -120,11 +130,13 @@ impl Copying<'_> {
     }
 }
 
-/// The store of the segments that are in a directory, if there are any.
-pub(super) fn store_of(disk: &dyn Disk, found: &Found) -> Result<Option<Uuid>, OpenError> {
-    let Some(name) = found.segments.first() else { return Ok(None) };
-    let path = disk.place().join(name);
-    let bytes = disk::read_small(disk, name).map_err(|error| OpenError::io(&path, error))?;
-    let id = bytes.get(16..32).and_then(|id| Uuid::from_slice(id).ok());
-    Ok(id)
+/// The headers of a file, and the end of what it holds in front of `length`.
+pub(super) fn ends(file: &dyn File, length: u64) -> io::Result<[Vec<u8>; 2]> {
+    let read = |from: u64, to: u64| {
+        let mut bytes = vec![0; index(to - from)];
+        let count = disk::read_full(file, &mut bytes, from)?;
+        bytes.truncate(count);
+        Ok::<_, io::Error>(bytes)
+    };
+    Ok([read(0, BEGIN.min(length))?, read(length.saturating_sub(COMPARED), length)?])
 }

@@ -2,18 +2,15 @@
 
 use std::path::Path;
 
-use engine_store::{BackupReport, MaintenanceError, Progress, ReadError};
+use engine_store::{BackupReport, MaintenanceError, Progress};
 
-use super::{Ends, copy, copying::Copying, finish, prepare};
+use super::{Ends, apart, copy, copying::Copying, destination::damaged, finish, prepare};
 use crate::{
     disk::{Directory, Disk, Mode},
     error::OpenError,
-    pinned::{self, Tail},
+    pinned::{self, TRIES, Tail},
     segment::Segment,
 };
-
-/// So often the copying is begun again, where the end of the log was taken back meanwhile.
-const TRIES: usize = 10;
 
 /// Copies the store in a directory into another, telling how far it has come in bytes. It does not matter whether the
 /// store is open, here or in another process: nothing is written into its directory, and whoever has it open goes on.
@@ -41,20 +38,17 @@ const TRIES: usize = 10;
 /// ```
 ///
 /// # Errors
-/// [`MaintenanceError::Read`] where the store is damaged at its end, or its disk fails. [`MaintenanceError::Place`]
-/// where there is no store, or the copy cannot be written. [`MaintenanceError::NoRoom`].
+/// [`MaintenanceError::Read`] where the store is damaged at its end, its disk fails, or the process that has it open
+/// takes its end back again and again. [`MaintenanceError::Place`] where there is no store, where the copy cannot be
+/// written, is damaged or holds what the store has not, or where one lies inside the other.
+/// [`MaintenanceError::Locked`] where something else is at the copy. [`MaintenanceError::NoRoom`].
 pub fn backup(
     source: impl AsRef<Path>,
     destination: impl AsRef<Path>,
     progress: &dyn Fn(Progress),
 ) -> Result<BackupReport, MaintenanceError> {
     let (source, destination) = (source.as_ref(), destination.as_ref());
-    let same = |destination| source.canonicalize().is_ok_and(|source| source == destination);
-    if destination.canonicalize().is_ok_and(same) {
-        let place = destination.display();
-        let fault = format!("`{place}` is the store itself: name another directory, best on another disk");
-        return Err(MaintenanceError::Place(fault.into()));
-    }
+    apart::backup(source, destination)?;
     backup_on(&Directory::at(source), &Directory::at(destination), progress)
 }
 
@@ -71,7 +65,7 @@ pub fn backup_on(
     for _ in 0..TRIES {
         let ends = ends(from)?;
         if lock.is_none() {
-            lock = Some(prepare(to, ends.store)?);
+            lock = Some(prepare(to, &ends)?);
         }
         let (mut done, total) = (0, ends.bytes());
         let mut pass = |bytes| {
@@ -80,19 +74,15 @@ pub fn backup_on(
             Ok(())
         };
         let mut copying = Copying { from, to, pass: &mut pass };
-        let report = copy(&ends, &mut copying)?;
+        // A last segment that has become shorter was taken back: only its writer makes it so.
+        let Ok(report) = copy(&ends, &mut copying)? else { continue };
         if is_whole(&ends, &copying)? {
             finish(to, &ends)?;
             progress(Progress { done: total, total });
             return Ok(report);
         }
     }
-    let fault = format!(
-        "the end of the store in `{}` is taken back again and again: the process that has it open cannot write; see \
-         what it says, then try again",
-        from.place().display()
-    );
-    Err(ReadError::unavailable(fault).into())
+    Err(OpenError::TakenBack { directory: from.place().to_owned() }.into())
 }
 
 fn ends(from: &dyn Disk) -> Result<Ends, MaintenanceError> {
@@ -110,8 +100,8 @@ fn ends(from: &dyn Disk) -> Result<Ends, MaintenanceError> {
 fn is_whole(ends: &Ends, copying: &Copying<'_>) -> Result<bool, MaintenanceError> {
     let Some((segment, end)) = ends.segments.last() else { return Ok(true) };
     let (name, length) = (segment.name().log(), segment.file_len(*end));
-    let copied = Segment::open(copying.to, &name, Mode::Read, ends.store)?;
-    let tail = Tail::of(&copied)?;
+    let copied = Segment::open(copying.to, &name, Mode::Read, ends.store).map_err(damaged)?;
+    let tail = Tail::of(&copied).map_err(damaged)?;
     Ok(tail.end == *end
         && tail.next_position == ends.next_position
         && copying.is_there(&*segment.file, &name, length)?)

@@ -4,10 +4,14 @@ use std::path::Path;
 
 use engine_store::{BackupReport, MaintenanceError, Progress};
 
-use super::{copying::Copying, unusable};
+use super::{
+    apart,
+    copying::{Copied, Copying},
+    unusable,
+};
 use crate::{
     disk::{self, Directory, Disk, Lock, Mode},
-    error::OpenError,
+    error::{self, OpenError},
     opening::{self, Found},
     segment::Segment,
     store_file::{self, CLEAN, STORE},
@@ -17,14 +21,17 @@ use crate::{
 /// it has come in bytes.
 ///
 /// # Errors
-/// [`MaintenanceError::Place`] where the source is no store or is open, or where something is in the way: nothing is
-/// ever overwritten. [`MaintenanceError::NoRoom`].
+/// [`MaintenanceError::Place`] where the source is no store, where something is in the way (nothing is ever
+/// overwritten), or where one lies inside the other. [`MaintenanceError::Locked`] where another process is at one of the
+/// two. [`MaintenanceError::NoRoom`].
 pub fn restore(
     source: impl AsRef<Path>,
     destination: impl AsRef<Path>,
     progress: &dyn Fn(Progress),
 ) -> Result<BackupReport, MaintenanceError> {
-    restore_on(&Directory::at(source.as_ref()), &Directory::at(destination.as_ref()), progress)
+    let (source, destination) = (source.as_ref(), destination.as_ref());
+    apart::restore(source, destination)?;
+    restore_on(&Directory::at(source), &Directory::at(destination), progress)
 }
 
 /// [`restore`] on disks of your own.
@@ -37,11 +44,11 @@ pub fn restore_on(
     progress: &dyn Fn(Progress),
 ) -> Result<BackupReport, MaintenanceError> {
     let source = Found::store(from).map_err(unusable)?;
-    let _read = opening::lock(from, Lock::Shared).map_err(unusable)?;
+    let _read = opening::lock(from, Lock::Shared).map_err(source_in_use)?;
     let store = opening::read_store(from).map_err(unusable)?;
     to.create().map_err(|error| unusable(OpenError::io(to.place(), error)))?;
     expect_nothing(to)?;
-    let _written = opening::lock(to, Lock::Exclusive).map_err(unusable)?;
+    let _written = opening::lock(to, Lock::Exclusive).map_err(destination_in_use)?;
     let mut segments = Vec::new();
     for name in &source.segments {
         segments.push(Segment::open(from, name, Mode::Read, store).map_err(unusable)?);
@@ -76,7 +83,9 @@ fn copy(
             Ok(())
         };
         let mut copying = Copying { from, to, pass };
-        copying.segment(segment, *length)?;
+        if copying.segment(segment, *length)? == Copied::CutOff {
+            return Err(copying.cut_off(segment));
+        }
         copying.index(segment.name())?;
         report.segments += 1;
         report.copied += 1;
@@ -98,4 +107,26 @@ fn expect_nothing(to: &dyn Disk) -> Result<(), MaintenanceError> {
          does not exist yet"
     );
     Err(MaintenanceError::Place(fault.into()))
+}
+
+fn source_in_use(error: OpenError) -> MaintenanceError {
+    let OpenError::Locked { directory, holder } = error else { return unusable(error) };
+    let fault = format!(
+        "`{}`, from which the store is to be restored, is open in {}: close it there, or make a backup of it with `engine \
+         backup` and restore that",
+        directory.display(),
+        error::process(holder)
+    );
+    MaintenanceError::Locked(fault.into())
+}
+
+fn destination_in_use(error: OpenError) -> MaintenanceError {
+    let OpenError::Locked { directory, holder } = error else { return unusable(error) };
+    let fault = format!(
+        "`{}`, where the store is to be restored, is in use by {}: wait until that has ended, or name another directory; \
+         the backup itself is not locked",
+        directory.display(),
+        error::process(holder)
+    );
+    MaintenanceError::Locked(fault.into())
 }

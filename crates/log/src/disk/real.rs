@@ -79,6 +79,8 @@ impl Disk for Directory {
                 leave_name(&mut file).map_err(LockError::Io)?;
                 Ok(Box::new(RealLock { _file: file }))
             }
+            // Those who only read leave no name: the one that is there is of somebody who is gone.
+            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => Err(LockError::Held(None)),
             Err(TryLockError::WouldBlock) => Err(LockError::Held(holder(&mut file))),
             Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
         }

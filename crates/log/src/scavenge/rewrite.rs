@@ -159,6 +159,7 @@ impl Rewriting<'_> {
         if let Some(fault) = scanned.fault {
             return Err(self.old.damage(scanned.end, &fault).into());
         }
+        (self.goes_on)().map_err(Failure::GivenUp)?;
         to.write(&*segment.file, &out, begin)?;
         let end = begin + out.len() as u64;
         if end != segment.len()? {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The chain as far as it was followed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ChainCheck {
     /// Whether a store without a chain is at fault.
     pub(super) required: bool,

@@ -1,18 +1,14 @@
 //! A check while it runs.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::{BuildHasher, RandomState},
-    path::Path,
-};
+use std::hash::{BuildHasher, RandomState};
 
 use engine_store::{Fault, VerifyProgress, VerifyReport};
 
-use super::{Expected, chain::ChainCheck};
+use super::{Expected, chain::ChainCheck, faults::Wrong, known::Known};
 use crate::{
     chain::Link,
     disk::{self, Disk},
-    error::{OpenError, Trouble},
+    error::Trouble,
     frame::{Head, Kind, LAST},
     index::{build, memory::MemoryIndex},
     scan,
@@ -35,96 +31,70 @@ pub(super) enum End {
 
 pub(super) struct Check<'a> {
     pub(super) total: u64,
-    done: u64,
     told: u64,
     progress: &'a dyn Fn(VerifyProgress),
-    report: VerifyReport,
     hasher: RandomState,
     /// The last revision of each stream, by the hash of its name.
-    revisions: HashMap<u64, u64>,
+    revisions: Known<u64>,
     /// The documents that there are, by the hash of their key.
-    documents: HashSet<u64>,
+    documents: Known<()>,
+    pub(super) course: Course,
+    /// What is wrong with the segment at hand.
+    pub(super) wrong: Wrong,
+}
+
+/// How far the check has come, and what it has found.
+#[derive(Debug, Clone)]
+pub(super) struct Course {
+    done: u64,
+    pub(super) report: VerifyReport,
     /// The position of the next event, where that is known.
     next_position: Option<u64>,
     /// Whether a segment was met from which events may have been removed.
     scavenged: bool,
-    pub(super) chain: ChainCheck,
+    chain: ChainCheck,
 }
 
 impl<'a> Check<'a> {
     pub(super) fn new(progress: &'a dyn Fn(VerifyProgress)) -> Self {
         Check {
             total: 0,
-            done: 0,
             told: 0,
             progress,
-            report: VerifyReport::default(),
             hasher: RandomState::new(),
-            revisions: HashMap::new(),
-            documents: HashSet::new(),
-            next_position: Some(0),
-            scavenged: false,
-            chain: ChainCheck::default(),
+            revisions: Known::default(),
+            documents: Known::default(),
+            course: Course {
+                done: 0,
+                report: VerifyReport::default(),
+                next_position: Some(0),
+                scavenged: false,
+                chain: ChainCheck::default(),
+            },
+            wrong: Wrong::default(),
         }
     }
 
     /// Says what is expected of the hash chain.
     pub(super) fn expect(&mut self, expected: &Expected) {
-        self.chain.required = expected.required;
+        self.course.chain.required = expected.required;
         let Some(noted) = &expected.noted else { return };
-        self.chain.noted = Link::parse(noted);
-        if self.chain.noted.is_none() {
+        self.course.chain.noted = Link::parse(noted);
+        if self.course.chain.noted.is_none() {
             let fault = format!("`{noted}` is no link of it: a link has 64 digits, from 0 to f");
-            self.report.faults.push(Fault { place: "the hash chain".to_owned(), fault });
+            self.course.report.faults.push(Fault { place: "the hash chain".to_owned(), fault });
         }
     }
 
     pub(super) fn report(mut self) -> VerifyReport {
-        self.report.documents = self.documents.len() as u64;
-        self.report.bytes = self.done;
-        for fault in self.chain.finish() {
-            self.tampered("the hash chain".to_owned(), &fault);
+        self.course.report.documents = self.documents.count();
+        self.course.report.bytes = self.course.done;
+        for fault in self.course.chain.finish() {
+            self.tampered_chain(&fault);
         }
-        self.report.chain = self.chain.report();
-        (self.progress)(VerifyProgress { done: self.total.max(self.done), total: self.total });
-        self.report
-    }
-
-    pub(super) fn fault(&mut self, file: &Path, offset: u64, fault: &str) {
-        let place = format!("{} at offset {offset}", file.display());
-        let fault = format!("{fault}; keep a copy of the files, then restore a backup");
-        self.report.faults.push(Fault { place, fault });
-    }
-
-    /// Tells that somebody changed what was written.
-    fn tampered(&mut self, place: String, fault: &str) {
-        let fault = format!("{fault}; keep a copy of the files, then compare with a backup");
-        self.report.faults.push(Fault { place, fault });
-    }
-
-    /// Tells that the mark of closing is damaged, which is no damage to the events.
-    pub(super) fn damaged_mark(&mut self, file: &Path, fault: &str) {
-        let place = format!("{} at offset 0", file.display());
-        let fault =
-            format!("{fault}; nothing is lost: open the store and close it, which makes the file anew");
-        self.report.faults.push(Fault { place, fault });
-    }
-
-    /// Tells of an index that can be removed and is made again.
-    pub(super) fn index_fault(&mut self, file: &Path, fault: String) {
-        self.report.faults.push(Fault { place: format!("{} at offset 0", file.display()), fault });
-    }
-
-    /// Makes damage an entry of the report.
-    pub(super) fn or_fault<T>(&mut self, result: Result<T, OpenError>) -> Result<Option<T>, OpenError> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(OpenError::Corrupt { file, offset, fault }) => {
-                self.fault(&file, offset, &fault);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        self.course.report.chain = self.course.chain.report();
+        (self.progress)(VerifyProgress { done: self.total.max(self.course.done), total: self.total });
+        self.course.report
     }
 
     /// Checks that a segment is the next, behind one of this length.
@@ -136,10 +106,23 @@ impl<'a> Check<'a> {
         if header.previous_length != previous {
             self.fault(&segment.path, 0, "the segment before this one has not the length that it had");
         }
-        if self.next_position.is_some_and(|next| next != header.first_position) {
+        if self.course.next_position.is_some_and(|next| next != header.first_position) {
             self.fault(&segment.path, 0, "events before this segment are missing");
         }
-        self.next_position = Some(header.first_position);
+        self.course.next_position = Some(header.first_position);
+    }
+
+    /// Forgets what changed since the last trial began, and begins one: what is checked from now on may be forgotten.
+    pub(super) fn begin_trial(&mut self) {
+        self.wrong = Wrong::default();
+        self.revisions.begin_trial();
+        self.documents.begin_trial();
+    }
+
+    /// Keeps what was checked since the trial began.
+    pub(super) fn end_trial(&mut self) {
+        self.revisions.end_trial();
+        self.documents.end_trial();
     }
 
     /// Checks the frames of a segment, and that its index is what they make.
@@ -148,8 +131,8 @@ impl<'a> Check<'a> {
             // A block that cannot be read hides the frames behind it.
             Err(Trouble::Damage { file, offset, fault }) => {
                 self.fault(&file, offset, &fault);
-                self.next_position = None;
-                self.chain.lose();
+                self.course.next_position = None;
+                self.course.chain.lose();
                 Ok(())
             }
             checked => checked,
@@ -157,24 +140,24 @@ impl<'a> Check<'a> {
     }
 
     fn whole_segment(&mut self, disk: &dyn Disk, segment: &Segment, end: End) -> Result<(), Trouble> {
-        self.report.segments += 1;
-        let faults = self.report.faults.len();
-        self.scavenged |= segment.was_scavenged();
-        if let Err(fault) = self.chain.begin_segment(segment) {
-            self.tampered(format!("{} at offset 0", segment.path.display()), fault);
+        self.course.report.segments += 1;
+        let faults = self.course.report.faults.len();
+        self.course.scavenged |= segment.was_scavenged();
+        if let Err(fault) = self.course.chain.begin_segment(segment) {
+            self.tampered(&segment.path, 0, fault);
         }
         let mut memory = MemoryIndex::of(segment);
         let reached = self.frames(segment, &mut memory, end)?;
         if let Some(rewritten) = &segment.rewritten {
-            if self.next_position.is_some_and(|next| next > rewritten.next_position) {
+            if self.course.next_position.is_some_and(|next| next > rewritten.next_position) {
                 self.fault(&segment.path, 64, "events stand behind the last position that the segment tells");
             }
-            self.next_position = Some(rewritten.next_position);
+            self.course.next_position = Some(rewritten.next_position);
         }
         if !matches!(end, End::MayBeTorn(_)) {
             memory.reach(reached);
         }
-        let whole = self.report.faults.len() == faults;
+        let whole = self.course.report.faults.len() == faults;
         self.index(disk, segment, &memory, end, whole)
     }
 
@@ -217,7 +200,7 @@ impl<'a> Check<'a> {
     /// Checks the frames of a segment, and answers where they end.
     fn frames(&mut self, segment: &Segment, index: &mut MemoryIndex, end: End) -> Result<u64, Trouble> {
         let (End::At(to) | End::Published(to) | End::MayBeTorn(to)) = end;
-        let before = self.done;
+        let before = self.course.done;
         let mut offset = segment.begin();
         let mut complete = offset;
         while offset < to {
@@ -237,26 +220,28 @@ impl<'a> Check<'a> {
             if torn {
                 break;
             }
+            self.wrong.gap = true;
             self.fault(&segment.path, scanned.end, fault.as_str());
-            self.next_position = None;
-            self.chain.lose();
+            self.course.next_position = None;
+            self.course.chain.lose();
             offset = scan::next_frame(segment, scanned.end + 1, to)?.unwrap_or(to);
             complete = offset;
         }
         if complete < to && !matches!(end, End::MayBeTorn(_)) {
+            self.wrong.gap = true;
             self.fault(&segment.path, complete, "the end of the append is missing");
         }
-        self.done = before + to;
-        self.tell(self.done);
+        self.course.done = before + to;
+        self.tell(self.course.done);
         Ok(complete)
     }
 
     fn revision(&mut self, segment: &Segment, offset: u64, revision: u64, stream: u64) {
-        let before = self.revisions.insert(stream, revision);
+        let before = self.revisions.set(stream, Some(revision));
         let expected = before.map_or(0, |last| last.saturating_add(1));
         // Behind damage some revisions are lost, and nothing more can be said of that; what was scavenged is
         // missing from the beginning of a stream only.
-        let lost = !self.report.faults.is_empty() || (self.scavenged && before.is_none());
+        let lost = !self.course.report.faults.is_empty() || (self.course.scavenged && before.is_none());
         if revision != expected && !(lost && revision > expected) {
             let fault = format!("revision {revision} does not follow the one before");
             self.fault(&segment.path, offset, &fault);
@@ -273,24 +258,24 @@ impl<'a> Check<'a> {
     fn frame(&mut self, segment: &Segment, offset: u64, head: &Head, frame: &[u8]) {
         let hash = self.hasher.hash_one(head.name(frame));
         let follows = |next: u64| head.position == next || (segment.was_scavenged() && head.position > next);
-        if self.next_position.is_some_and(|next| !follows(next)) {
+        if self.course.next_position.is_some_and(|next| !follows(next)) {
             self.fault(&segment.path, offset, "the position does not follow the one before");
         }
-        self.next_position = Some(head.position);
-        if let Err(fault) = self.chain.frame(head, frame) {
-            self.tampered(format!("{} at offset {offset}", segment.path.display()), &fault);
+        self.course.next_position = Some(head.position);
+        if let Err(fault) = self.course.chain.frame(head, frame) {
+            self.tampered(&segment.path, offset, &fault);
         }
         match head.kind {
             Kind::Event | Kind::Removed => {
-                self.report.events += u64::from(head.kind == Kind::Event);
-                self.next_position = Some(head.position.saturating_add(1));
+                self.course.report.events += u64::from(head.kind == Kind::Event);
+                self.course.next_position = Some(head.position.saturating_add(1));
                 self.revision(segment, offset, head.revision, hash);
             }
             Kind::Document => {
-                self.documents.insert(hash);
+                self.documents.set(hash, Some(()));
             }
             Kind::DocumentRemoval => {
-                self.documents.remove(&hash);
+                self.documents.set(hash, None);
             }
         }
     }

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test uses some of it, and all is for tests
 
+pub mod files;
+pub mod meddled;
+pub mod place;
+pub mod scavenged;
 pub mod tamper;
 
 use std::{
@@ -240,6 +244,16 @@ pub fn event(random: &mut Random) -> NewEvent {
         data: random.bytes(size),
         metadata: random.bytes(40),
     }
+}
+
+/// Whether a file is of a kind.
+pub fn is(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
+/// The segment that is written, or was last.
+pub fn last_segment(files: &tamper::Files) -> &String {
+    files.keys().filter(|name| is(name, "log")).max().unwrap()
 }
 
 /// Starts the test `child` of the same program as a process of its own, which finds in this variable where its store is.
