@@ -1,13 +1,14 @@
 //! Random walks: whatever is asked of a store in whatever order, it answers as the in-memory store does.
 //!
 //! A walk is a function of its number, so a walk that once failed is run again by name: add its number to
-//! `ONCE_FAILED`. The environment variable `SUITE_WALKS` asks for more of them.
+//! `ONCE_FAILED`. The environment variable `SUITE_WALKS` asks for more of them: `2000` for those below that number,
+//! `100..200` for some of these. All walks of a run are taken in one store, which grows.
 
 mod answer;
 mod random;
 mod step;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{Fixture, Opened, kit::*};
 use crate::{clock::ManualClock, memory::MemoryStore};
@@ -23,10 +24,15 @@ const ONCE_FAILED: [u64; 0] = [];
 pub async fn a_random_walk_ends_where_the_model_ends(fixture: &dyn Fixture) {
     let clock = noon();
     let mut store = fixture.open(clock.clone()).await;
-    let asked_for = std::env::var("SUITE_WALKS").ok().and_then(|walks| walks.parse().ok());
-    for number in ONCE_FAILED.into_iter().chain(0..asked_for.unwrap_or(WALKS)) {
+    let asked_for = std::env::var("SUITE_WALKS").ok().and_then(|walks| numbers(&walks));
+    for number in ONCE_FAILED.into_iter().chain(asked_for.unwrap_or(0..WALKS)) {
         store = walk(fixture, store, &clock, number).await;
     }
+}
+
+fn numbers(walks: &str) -> Option<Range<u64>> {
+    let (first, behind) = walks.split_once("..").unwrap_or(("0", walks));
+    Some(first.parse().ok()?..behind.parse().ok()?)
 }
 
 /// Takes one walk with the store and a fresh model, and compares after every step.
