@@ -31,7 +31,7 @@ use crate::{
     stats, verify,
     writer::{
         self, leading,
-        queue::{Job, Queue, Reply},
+        queue::{self, Job, Queue, Reply},
     },
 };
 
@@ -86,7 +86,7 @@ impl LogStore {
         let place = disk.place().to_owned();
         let Opened { shared, writer } = opening::open(disk, options)?;
         let wake = writer.wake.subscribe();
-        let queue = Arc::new(Queue::new(shared.options.queue_bytes, Box::new(writer)));
+        let queue = Arc::new(Queue::new(shared.options.queue_bytes, queue::CROWD, Box::new(writer)));
         let (tell, ended) = watch::channel(None);
         let guard = CloseOnPanic(queue.clone());
         let work = move || {
