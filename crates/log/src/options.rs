@@ -23,9 +23,9 @@ pub struct LogOptions {
     /// Appends wait in memory up to so many bytes, each counted with 1 KiB more: 128 MiB. At least 80 MiB,
     /// so that the largest append finds room. Behind that, callers wait.
     pub queue_bytes: usize,
-    /// An append that is alone is written and synced in the calling thread, which spares waking two threads, while the
-    /// disk has lately taken no longer: 1 ms. So long other tasks of that thread may wait, as they do for reads. Zero:
-    /// all writing is done by a thread of its own.
+    /// A durable append that is alone is written and synced in the calling thread, where no other task is ready and the
+    /// last 16 syncs took no longer than this: 1 ms. That spares waking two threads, which may cost half as much as the
+    /// sync; so long other tasks of that thread may have to wait, as they do for a read. Zero: never.
     pub lead_within: Duration,
     /// So large may an append be that is written in the calling thread: 64 KiB.
     pub lead_bytes: u64,

@@ -31,14 +31,15 @@ use crate::{
     stats, verify,
     writer::{
         self, leading,
-        queue::{Job, Queue, Reply},
+        queue::{self, Job, Queue, Reply},
     },
 };
 
 /// Keeps events in a directory. Cheap to clone; clones share the store.
 ///
-/// All reading and the opening access the disk in the calling thread. Writing is done by a thread of its
-/// own, so that an append whose future is dropped is still completed, once it was handed over.
+/// All reading and the opening access the disk in the calling thread; so does a small durable append that is alone,
+/// while the disk is fast ([`LogOptions::lead_within`]). All else is written by a thread of its own. Whoever writes, an
+/// append whose future is dropped is still completed, once it was handed over.
 ///
 /// When the last clone is dropped, what was handed over is still written; [`EventStore::close`] does the same
 /// and tells whether it went well: [`ClosedUnmarked`](crate::ClosedUnmarked) is the one failure that is no loss.
@@ -85,7 +86,7 @@ impl LogStore {
         let place = disk.place().to_owned();
         let Opened { shared, writer } = opening::open(disk, options)?;
         let wake = writer.wake.subscribe();
-        let queue = Arc::new(Queue::new(shared.options.queue_bytes, Box::new(writer)));
+        let queue = Arc::new(Queue::new(shared.options.queue_bytes, queue::CROWD, Box::new(writer)));
         let (tell, ended) = watch::channel(None);
         let guard = CloseOnPanic(queue.clone());
         let work = move || {

@@ -1,11 +1,13 @@
 //! When a caller leads: does its own job, instead of waking the thread and being woken by it.
 //!
-//! It may be asynchronous, and keeps other tasks waiting meanwhile. So it leads only where that takes about as long as
-//! a read may: the job is small and alone, the disk is fast, and no file has to be made or extended.
+//! The caller is asynchronous, and keeps other tasks of its thread waiting meanwhile. So it leads only where there are
+//! none, for about as long as a read may take: the job is small and alone, the disk is fast, and no file has to be made
+//! or extended. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
+//! place, and to wake none is all that leading is for.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use engine_store::Durability;
@@ -16,6 +18,9 @@ use super::{
     queue::Job,
 };
 use crate::{chain::LINK, frame, options::LogOptions};
+
+/// A thread whose other tasks take longer when they have their turn has something better to do than to wait for a disk.
+const IDLE: Duration = Duration::from_micros(50);
 
 /// So many syncs in a row must have been fast enough.
 const ENOUGH: u32 = 16;
@@ -50,7 +55,11 @@ impl Pace {
 ///
 /// Letting them go first is what makes them one commit: those who were answered together ask again together.
 pub(crate) async fn lead(duty: Duty<'_, Job, Box<Writer>>) {
+    let begin = Instant::now();
     tokio::task::yield_now().await;
+    if begin.elapsed() > IDLE {
+        return;
+    }
     let Some(led) = duty.lead() else { return };
     // A panic is told by its hook, and the one who waits for the answer learns that it will not come. It stays the
     // store's own: the caller has done nothing wrong.

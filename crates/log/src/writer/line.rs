@@ -48,6 +48,8 @@ pub(crate) enum Taken<W> {
 #[derive(Debug)]
 pub(crate) struct Line<J, W> {
     units: usize,
+    /// When so many jobs wait, the thread is told at once.
+    crowd: usize,
     room: Semaphore,
     waiting: Mutex<Waiting<J, W>>,
     ready: Condvar,
@@ -71,12 +73,13 @@ enum Place<W> {
 }
 
 impl<J: Weighed, W: Worker<J>> Line<J, W> {
-    pub(crate) fn new(bytes: usize, worker: W) -> Self {
+    pub(crate) fn new(bytes: usize, crowd: usize, worker: W) -> Self {
         let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         // The thread has not looked yet.
         let waiting =
             Waiting { jobs: VecDeque::new(), worker: Place::Here(worker), told: true, closed: false };
-        Line { units, room: Semaphore::new(units), waiting: Mutex::new(waiting), ready: Condvar::new() }
+        let (room, ready) = (Semaphore::new(units), Condvar::new());
+        Line { units, crowd, room, waiting: Mutex::new(waiting), ready }
     }
 
     /// The room that a job takes: all there is, for one that is larger.
@@ -95,7 +98,14 @@ impl<J: Weighed, W: Worker<J>> Line<J, W> {
         }
         waiting.jobs.push_back(job);
         room.forget();
-        Ok(waiting.is_left_alone().then(|| Duty { line: self }))
+        if !waiting.is_left_alone() {
+            return Ok(None);
+        }
+        if waiting.jobs.len() >= self.crowd {
+            self.tell(waiting);
+            return Ok(None);
+        }
+        Ok(Some(Duty { line: self }))
     }
 
     /// Brings the worker back, then takes it and all jobs, waiting for the first.
