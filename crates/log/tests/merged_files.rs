@@ -1,0 +1,109 @@
+//! The files of merged indexes: when they come and go, and who leaves them alone.
+
+#![allow(clippy::unwrap_used)] // everything here is a test
+
+mod kit;
+
+use std::{collections::BTreeSet, io, ops::Range};
+
+use engine_log::{
+    LogOptions, LogStore,
+    disk::sim::{Failure, Plan, SimDisk},
+};
+use engine_store::{AppendError, AppendRequest, EventStore};
+use engine_types::ExpectedRevision;
+use kit::{Random, stream, wait};
+
+/// Segments of four streams each, so that there are many.
+fn options(merged: usize) -> LogOptions {
+    let mut options = kit::options();
+    options.segment_names = 4;
+    options.merged_segments = merged;
+    options
+}
+
+/// Events with these numbers, each of another stream than the eight before it.
+fn write(store: &LogStore, events: Range<u64>) -> Result<(), AppendError> {
+    for number in events {
+        let name = stream(&format!("account-{}", number % 9));
+        let event = kit::event(&mut Random::seeded(number));
+        wait(store.append(AppendRequest::to(name, ExpectedRevision::Any, vec![event])))?;
+    }
+    Ok(())
+}
+
+/// A closed store with so many events, of whose indexes so many are merged at most.
+fn closed(events: u64, merged: usize) -> SimDisk {
+    let disk = SimDisk::new();
+    let store = kit::open_with(&disk, &options(merged)).unwrap();
+    write(&store, 0..events).unwrap();
+    wait(store.close()).unwrap();
+    disk
+}
+
+fn files(disk: &SimDisk, begin: &str, end: &str) -> Vec<String> {
+    disk.files().into_keys().filter(|name| name.starts_with(begin) && name.ends_with(end)).collect()
+}
+
+fn merged_files(disk: &SimDisk) -> Vec<String> {
+    files(disk, "merged-", ".idx")
+}
+
+#[test]
+fn verify_changes_nothing_whatever_is_damaged() {
+    let whole = closed(60, 16).files();
+    let indexes: Vec<_> = whole.keys().filter(|name| name.ends_with(".idx")).cloned().collect();
+    assert!(indexes.iter().any(|name| name.starts_with("merged-")), "{indexes:?}");
+    for name in indexes {
+        for page in 0..whole[&name].len() / 4_096 {
+            let mut damaged = whole.clone();
+            damaged.get_mut(&name).unwrap()[page * 4_096 + 70] ^= 1;
+            let disk = SimDisk::holding(damaged.clone());
+            assert_ne!(kit::verify(&disk).unwrap().faults, [], "{name}, page {page}");
+            assert!(disk.files() == damaged, "{name}, page {page}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_still_written_is_in_no_merged_index() {
+    let disk = closed(15, 0);
+    assert_eq!(files(&disk, "segment-", ".log").len(), 4, "{:?}", disk.files().keys());
+    let mut options = options(16);
+    options.index_in_background = true;
+    for _ in 0..20 {
+        let store = kit::open_with(&disk, &options).unwrap();
+        assert_eq!(wait(kit::all_events(&store)).len(), 15);
+        wait(store.close()).unwrap();
+        assert_eq!(merged_files(&disk), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_merged_index_that_came_to_nothing_leaves_no_file() {
+    let begun = closed(40, 0).files();
+    let mut went_on = 0;
+    for first in 0.. {
+        let disk = SimDisk::holding(begun.clone());
+        let store = kit::open_with(&disk, &options(16)).unwrap();
+        let first = disk.operations() + first;
+        disk.fail(Some(Plan { first, count: 1, failure: Failure::Error(io::ErrorKind::Other) }));
+        // Where the writer was met, it has stopped.
+        if write(&store, 40..60).is_err() {
+            continue;
+        }
+        went_on += 1;
+        assert_eq!(files(&disk, "merged-", ".new"), Vec::<String>::new(), "operation {first} failed");
+        let mut covered = BTreeSet::new();
+        for name in merged_files(&disk) {
+            let mut numbers = name.split('-').skip(1).map(str::parse::<u64>);
+            let (first_segment, last) = (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap());
+            let twice = (first_segment..=last).find(|number| !covered.insert(*number));
+            assert_eq!(twice, None, "segment in two merged indexes, operation {first} failed");
+        }
+        if disk.operations() <= first {
+            break;
+        }
+    }
+    assert!(went_on > 10, "{went_on}");
+}
