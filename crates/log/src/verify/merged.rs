@@ -32,8 +32,9 @@ pub(super) fn check(
     let pages =
         Arc::new(PageCache::new(CACHE, OpenFiles::new(disk.clone(), 64), Arc::new(BlockCache::new(1))));
     let part = |segment: &Arc<Segment>| {
-        // What is wrong with the index of a segment is told as such.
+        // What is wrong with the index of a segment is told as such; it is not mended here, which asking it would do.
         let index = FileIndex::open(disk, segment, &pages).ok()??;
+        index.disk.newest_ids(1).ok()?;
         Some(Arc::new(Part::of(segment.clone(), Index::File(Box::new(index)))))
     };
     let parts: Vec<_> = segments.iter().filter_map(part).collect();
