@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ops::Range};
 
 use super::in_file;
-use crate::view::View;
+use crate::view::{Part, View};
 
 /// So many segments have an index together, or four times as many.
 const FEWEST: usize = 4;
@@ -11,8 +11,11 @@ const FEWEST: usize = 4;
 /// The parts whose indexes are merged next: the most that can be, up to `most`, the oldest first.
 pub(super) fn next(view: &View, most: usize, failed: &HashSet<Range<usize>>) -> Option<Range<usize>> {
     let finished = view.parts.len() - 1;
+    // What is there of the segment that is written may have an index, too, but soon another one.
+    let written = view.written().segment.header.number;
+    let number = |part: &Part| in_file(part).map(|_| part.segment.header.number);
     let numbers: Vec<_> =
-        view.parts[..finished].iter().map(|part| in_file(part).map(|_| part.segment.header.number)).collect();
+        view.parts[..finished].iter().map(|part| number(part).filter(|number| *number != written)).collect();
     let merged: Vec<_> =
         view.runs.iter().filter(|run| run.index.is_whole()).map(|run| run.parts.clone()).collect();
     next_of(&numbers, &merged, most, failed)
