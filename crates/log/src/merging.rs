@@ -147,8 +147,8 @@ fn merge(
         attach(shared, store, name, parts, of)
     });
     if merged.is_err() {
-        // What stays is removed when the store is opened the next time.
-        let _stays = disk.remove(&unfinished);
+        // It may have its name already. What stays is removed when the store is opened the next time.
+        let _stays = (disk.remove(&unfinished), disk.remove(&name.file()));
     }
     merged
 }
