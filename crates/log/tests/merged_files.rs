@@ -4,13 +4,17 @@
 
 mod kit;
 
-use std::{collections::BTreeSet, io, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    ops::Range,
+};
 
 use engine_log::{
     LogOptions, LogStore,
     disk::sim::{Failure, Plan, SimDisk},
 };
-use engine_store::{AppendError, AppendRequest, EventStore};
+use engine_store::{AppendError, AppendRequest, EventStore, ExpectedVersion};
 use engine_types::ExpectedRevision;
 use kit::{Random, stream, wait};
 
@@ -106,4 +110,33 @@ fn a_merged_index_that_came_to_nothing_leaves_no_file() {
         }
     }
     assert!(went_on > 10, "{went_on}");
+}
+
+/// A closed store of documents alone, whose keys have this letter in them.
+fn of_documents(mut files: BTreeMap<String, Vec<u8>>, letter: char) -> BTreeMap<String, Vec<u8>> {
+    files.retain(|name, _| !name.starts_with("clean"));
+    let disk = SimDisk::holding(files);
+    let store = kit::open_with(&disk, &options(16)).unwrap();
+    for number in 10..50 {
+        let key = kit::key(&format!("document-{letter}{number}"));
+        wait(store.save_document(&key, ExpectedVersion::Any, vec![7; 100].into())).unwrap();
+    }
+    wait(store.close()).unwrap();
+    disk.files()
+}
+
+#[test]
+fn a_merged_index_of_other_documents_is_not_used() {
+    let begun = closed(0, 16).files();
+    let (ours, theirs) = (of_documents(begun.clone(), 'a'), of_documents(begun, 'b'));
+    let is_merged = |name: &String| name.starts_with("merged-");
+    let foreign: Vec<_> = theirs.into_iter().filter(|(name, _)| is_merged(name)).collect();
+    let mut mixed = ours;
+    mixed.retain(|name, _| !is_merged(name));
+    mixed.extend(foreign);
+    let store = kit::open_with(&SimDisk::holding(mixed), &options(0)).unwrap();
+    for number in 10..50 {
+        let key = kit::key(&format!("document-a{number}"));
+        assert!(wait(store.load_document(&key)).unwrap().is_some(), "{key:?}");
+    }
 }
