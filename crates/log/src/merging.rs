@@ -192,10 +192,11 @@ fn opened_again(shared: &Shared, part: &Arc<Part>) -> Arc<Part> {
     }
 }
 
-/// The index file of a part, if it can be merged: one that is damaged cannot.
+/// The index file of a part, if it can be merged: one that is damaged cannot, nor one of which a merged index could not
+/// tell that it is this one.
 fn in_file(part: &Part) -> Option<&DiskIndex> {
     match &part.index {
-        Index::File(file) if !file.was_rebuilt() => Some(&file.disk),
+        Index::File(file) if !file.was_rebuilt() && Covered::tells_apart(part) => Some(&file.disk),
         Index::File(_) | Index::Memory(_) => None,
     }
 }

@@ -70,7 +70,7 @@ fn run(
     let start = parts.partition_point(|part| number(part) < name.first);
     let end = parts.partition_point(|part| number(part) <= name.last);
     let of = &parts[start..end];
-    if of.len() as u64 != name.segments() {
+    if of.len() as u64 != name.segments() || !of.iter().all(|part| Covered::tells_apart(part)) {
         return Ok(None);
     }
     let index = MergedIndex::open(disk, of[0].segment.header.store, name, pages)?;

@@ -69,8 +69,9 @@ pub(crate) struct Covered {
     generation: u32,
     events: u64,
     end: u64,
-    /// The shortened id of its last event, by which it differs from another segment of the same length.
-    last_id: u64,
+    /// The shortened id of its last event, and when it was written anew: by these it differs from another segment of
+    /// the same length.
+    mark: u64,
 }
 
 impl Covered {
@@ -78,7 +79,16 @@ impl Covered {
     pub(crate) fn of(part: &Part) -> Result<Self, Trouble> {
         let generation = part.segment.header.generation;
         let last_id = part.index.newest_ids(1)?.first().copied().unwrap_or(0);
-        Ok(Covered { generation, events: part.index.events(), end: part.index.end(), last_id })
+        let written_anew = part.segment.rewritten.map_or(0, |rewritten| rewritten.created.cast_unsigned());
+        let mark = last_id ^ written_anew;
+        Ok(Covered { generation, events: part.index.events(), end: part.index.end(), mark })
+    }
+
+    /// Whether the segment of a part is told from any other. One of documents alone is not: the same number of them
+    /// may make another segment as long.
+    pub(crate) fn tells_apart(part: &Part) -> bool {
+        let is_empty = part.index.end() == part.begin;
+        is_empty || part.index.events() > 0 || part.segment.rewritten.is_some()
     }
 
     pub(super) fn encode_all(all: &[Self]) -> Vec<u8> {
@@ -87,7 +97,7 @@ impl Covered {
             bytes.extend_from_slice(&covered.generation.to_le_bytes());
             bytes.extend_from_slice(&covered.events.to_le_bytes());
             bytes.extend_from_slice(&covered.end.to_le_bytes());
-            bytes.extend_from_slice(&covered.last_id.to_le_bytes());
+            bytes.extend_from_slice(&covered.mark.to_le_bytes());
         }
         bytes
     }
@@ -97,7 +107,7 @@ impl Covered {
             generation: le!(u32, bytes, 0),
             events: le!(u64, bytes, 4),
             end: le!(u64, bytes, 12),
-            last_id: le!(u64, bytes, 20),
+            mark: le!(u64, bytes, 20),
         };
         bytes.chunks_exact(COVERED).map(decode).collect()
     }
