@@ -14,7 +14,7 @@ use engine_log::{
     LogOptions, LogStore,
     disk::sim::{Failure, Plan, SimDisk},
 };
-use engine_store::{AppendError, AppendRequest, EventStore, ExpectedVersion};
+use engine_store::{AppendError, AppendRequest, EventStore, ExpectedVersion, ReadStream, StreamQuery};
 use engine_types::ExpectedRevision;
 use kit::{Random, stream, wait};
 
@@ -139,4 +139,39 @@ fn a_merged_index_of_other_documents_is_not_used() {
         let key = kit::key(&format!("document-a{number}"));
         assert!(wait(store.load_document(&key)).unwrap().is_some(), "{key:?}");
     }
+}
+
+#[test]
+fn a_merged_index_of_many_pages_tells_of_every_stream() {
+    let disk = SimDisk::new();
+    let mut options = options(16);
+    options.segment_names = 1_500;
+    options.segment_bytes = 16 << 20;
+    let store = kit::open_with(&disk, &options).unwrap();
+    let long = |number: u64| stream(&format!("account-{number:0>180}"));
+    let append = |name, numbers: Range<u64>| {
+        let events = numbers.map(|number| kit::event(&mut Random::seeded(number))).collect();
+        wait(store.append(AppendRequest::to(name, ExpectedRevision::Any, events))).unwrap();
+    };
+    for number in 0..6_200 {
+        append(long(number), number..number + 1);
+        if number % 400 == 0 {
+            append(stream("common-1"), 10_000 + number..10_100 + number);
+        }
+    }
+    let merged = merged_files(&disk);
+    assert!(merged.len() == 1 && disk.files()[&merged[0]].len() > 300 * 4_096, "{merged:?}");
+    for number in 0..6_200 {
+        let page = wait(store.read_stream(ReadStream::forwards(long(number)))).unwrap();
+        assert_eq!(page.events.len(), 1, "{number}");
+    }
+    let page = wait(store.read_stream(ReadStream::forwards(stream("common-1")).limit(4_000))).unwrap();
+    assert_eq!(page.events.len(), 1_600);
+    assert_eq!(
+        wait(store.streams(StreamQuery { limit: 10_000, ..StreamQuery::default() })).unwrap().streams.len(),
+        6_201
+    );
+    wait(store.close()).unwrap();
+    assert_eq!(kit::verify(&disk).unwrap().faults, []);
+    assert_eq!(merged_files(&disk), merged, "it was not given up");
 }
