@@ -134,7 +134,7 @@ fn merge(
 ) -> Result<(), Failure> {
     let of = &view.parts[parts.clone()];
     let (first, last) = numbers(view, parts);
-    let name = MergedName { first, last, number: shared.merging.next_number() };
+    let name = MergedName { first, last, number: shared.merging.next_number(shared.options.clock.now()) };
     let store = of[0].segment.header.store;
     let covered = of.iter().map(|part| Covered::of(part)).collect::<Result<Vec<_>, Trouble>>()?;
     let rebuilt = || Failure::Contradiction("the index of one of them is not in its file".to_owned());

@@ -1,8 +1,11 @@
 //! What the writer and the readers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine_store::{AllPage, ReadAll, ReadError, ReadStream, StreamPage, subscribe::Pages};
@@ -119,7 +122,10 @@ impl Shared {
         for run in runs.iter_mut().filter(|run| run.parts.start > last) {
             run.parts = run.parts.start - (last - first)..run.parts.end - (last - first);
         }
-        *view = View::of(parts, runs, self.options.cached_streams);
+        let old = mem::replace(&mut *view, View::of(parts, runs, self.options.cached_streams));
+        drop(view);
+        // Files that nobody reads any more go with it, which nobody should wait for.
+        drop(old);
         self.merging.ring();
     }
 
@@ -141,7 +147,9 @@ impl Shared {
         }
         let place = runs.partition_point(|known| known.parts.start < run.parts.start);
         runs.insert(place, run);
-        *view = View::of(parts, runs, self.options.cached_streams);
+        let old = mem::replace(&mut *view, View::of(parts, runs, self.options.cached_streams));
+        drop(view);
+        drop(old);
         true
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine_store::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
 /// Rung by many, heard by one; rung twice before it was heard is rung once.
@@ -27,8 +28,10 @@ impl Bell {
         *rung = false;
     }
 
-    /// A number that no merged index has or had.
-    pub(super) fn next_number(&self) -> u64 {
+    /// A number that no merged index has or had: time goes on between two openings.
+    pub(super) fn next_number(&self, now: Timestamp) -> u64 {
+        let now = now.as_micros().try_into().unwrap_or(0);
+        self.number.fetch_max(now, Ordering::Relaxed);
         self.number.fetch_add(1, Ordering::Relaxed) + 1
     }
 

@@ -21,6 +21,9 @@ pub(super) const POSTINGS: usize = PAYLOAD / 8;
 pub(super) const STREAM: usize = 25;
 pub(super) const DOCUMENT: usize = 17;
 
+/// No number in a name is larger, so that there is always a next one.
+const MOST: u64 = 1 << 62;
+
 /// The bytes that tell what one segment was.
 const COVERED: usize = 28;
 
@@ -50,7 +53,8 @@ impl MergedName {
         let mut words = file.strip_prefix("merged-")?.strip_suffix(".idx")?.splitn(3, '-');
         let mut next = || words.next()?.parse().ok();
         let name = MergedName { first: next()?, last: next()?, number: next()? };
-        (name.first < name.last && name.last < u64::MAX && name.file() == file).then_some(name)
+        let fits = name.first < name.last && name.last < MOST && name.number < MOST;
+        (fits && name.file() == file).then_some(name)
     }
 
     /// What binds the pages of the file to it.
