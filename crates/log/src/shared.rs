@@ -129,6 +129,11 @@ impl Shared {
         self.merging.ring();
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_view(&self, view: View) {
+        *self.view.write() = view;
+    }
+
     /// Lets parts be looked up together from now on; `fresh` are the same, opened again. Answers whether the parts are
     /// still those of which the index was made.
     pub(crate) fn add_run(&self, run: Run, of: &[Arc<Part>], fresh: Vec<Arc<Part>>) -> bool {

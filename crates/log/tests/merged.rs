@@ -101,6 +101,39 @@ fn with_merged_indexes_a_store_tells_what_it_tells_without_them() {
     assert_eq!(merged_files(&disk), Vec::<String>::new());
 }
 
+/// Whatever is merged, removed or opened again in between, and whatever was asked and remembered before.
+#[test]
+fn at_every_moment_a_store_with_merged_indexes_tells_what_one_without_them_tells() {
+    for seed in 0..kit::how_many("ENGINE_LOG_MERGED", 4) {
+        let (with, without) = (SimDisk::new(), SimDisk::new());
+        let stores = || (open(&with, 16), open(&without, 0));
+        let (mut merging, mut plain) = stores();
+        let mut random = Random::seeded(seed);
+        for step in 0..40 {
+            let (rounds, what, written) = (1 + random.below(9), random.below(8), random.below(1_000));
+            for store in [&merging, &plain] {
+                wait(async {
+                    write(store, rounds, &mut Random::seeded(written)).await;
+                    match what {
+                        0 => shorten(store, &format!("account-{}", written % STREAMS), 1 + written % 3).await,
+                        1 => drop(store.scavenge(&|_| {}).await.unwrap()),
+                        _ => {}
+                    }
+                });
+            }
+            if what == 2 {
+                [&merging, &plain].map(|store| wait(store.close()).unwrap());
+                drop((merging, plain));
+                (merging, plain) = stores();
+            }
+            assert_eq!(wait(known(&merging)), wait(known(&plain)), "seed {seed}, step {step}");
+        }
+        wait(merging.close()).unwrap();
+        assert!(!merged_files(&with).is_empty() && merged_files(&without).is_empty());
+        assert_eq!(kit::verify(&with).unwrap().faults, [], "seed {seed}");
+    }
+}
+
 #[test]
 fn the_largest_number_of_segments_has_one_index_and_smaller_ones_go() {
     let (disk, _) = strewn();
@@ -174,16 +207,21 @@ fn a_damaged_merged_index_is_passed_over_told_by_verify_and_made_again() {
     }
 }
 
+/// Lets all but the newest events of a stream be removed.
+async fn shorten(store: &LogStore, name: &str, left: u64) {
+    let shortened = StreamMetadata { max_count: Some(left), ..StreamMetadata::default() };
+    store.set_stream_metadata(&stream(name), ExpectedRevision::Any, shortened).await.unwrap();
+}
+
 /// Lets much of what is strewn over full segments be removed: of some streams all, of some most, of one for ever.
-async fn shorten(store: &LogStore) {
+async fn shorten_much(store: &LogStore) {
     for _ in 0..6 {
         let event = kit::event(&mut Random::seeded(1));
         let brief = AppendRequest::to(stream("brief-1"), ExpectedRevision::Any, vec![event]);
         store.append(brief).await.unwrap();
         write(store, 8, &mut Random::seeded(6)).await;
     }
-    let shortened = StreamMetadata { max_count: Some(2), ..StreamMetadata::default() };
-    store.set_stream_metadata(&stream("account-1"), ExpectedRevision::Any, shortened).await.unwrap();
+    shorten(store, "account-1", 2).await;
     store.delete_stream(&stream("account-2"), ExpectedRevision::Any, DeleteMode::Soft).await.unwrap();
     store.delete_stream(&stream("brief-1"), ExpectedRevision::Any, DeleteMode::Tombstone).await.unwrap();
 }
@@ -217,10 +255,9 @@ fn a_scavenge_lets_go_of_merged_indexes_and_they_are_made_again() {
 
 async fn shorten_again(store: &LogStore, time: u64) {
     if time == 0 {
-        return shorten(store).await;
+        return shorten_much(store).await;
     }
-    let shortened = StreamMetadata { max_count: Some(1), ..StreamMetadata::default() };
-    store.set_stream_metadata(&stream("account-4"), ExpectedRevision::Any, shortened).await.unwrap();
+    shorten(store, "account-4", 1).await;
     write(store, 8, &mut Random::seeded(4)).await;
 }
 
