@@ -1,5 +1,6 @@
 //! The node under load, beside UmaDB: appends per second of 1, 64 and 256 callers, and how long the slowest of a
-//! hundred waits; batches; and reading it all back. Each is spoken to by its own official client, in the same run.
+//! hundred waits; batches; and reading it all back. Each is spoken to by its own official client, in the same run, and
+//! beside them the [floor](floor): what the node's client gets out of a server that does nothing.
 //!
 //! ```text
 //! cargo build --release                                    # the program `engine`
@@ -9,6 +10,9 @@
 //! ```
 
 mod cost;
+mod floor;
+#[path = "../../../crates/server/src/listen/prompt.rs"]
+mod prompt;
 mod servers;
 
 use std::{
@@ -126,7 +130,7 @@ async fn measure(
     let after = used()?;
     let each = |used: Duration| used / u32::try_from(waits.len()).unwrap_or(u32::MAX);
     println!(
-        "{name:<8} {callers:>4} callers × {events:>3} events: {rate:>9.0} events/s   median {:>9.2?}   p99 {:>9.2?}   \
+        "{name:<14} {callers:>4} callers × {events:>3} events: {rate:>9.0} events/s   median {:>9.2?}   p99 {:>9.2?}   \
          processor for each append: client {:>8.2?}, server {:>8.2?}",
         at(50),
         at(99),
@@ -147,7 +151,7 @@ async fn read_node(client: &Client) -> Result<()> {
             count += 1;
         }
         println!(
-            "node     reads ({name}): {:.0} events/s of {count}",
+            "node           reads ({name}): {:.0} events/s of {count}",
             count as f64 / begun.elapsed().as_secs_f64()
         );
     }
@@ -161,38 +165,63 @@ async fn read_umadb(client: &AsyncUmaDbClient) -> Result<()> {
         event?;
         count += 1;
     }
-    println!("umadb    reads: {:.0} events/s of {count}", count as f64 / begun.elapsed().as_secs_f64());
+    println!("umadb          reads: {:.0} events/s of {count}", count as f64 / begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [engine, umadb, rest @ ..] = arguments.as_slice() else {
-        bail!("usage: node-load ENGINE UMADB [SECONDS for each figure]");
-    };
-    let length = Duration::from_secs(rest.first().map_or(Ok(5), |seconds| seconds.parse())?);
+    match arguments.as_slice() {
+        [floor] if floor == servers::FLOOR => floor::serve(),
+        [engine, umadb, rest @ ..] => {
+            let length = Duration::from_secs(rest.first().map_or(Ok(5), |seconds| seconds.parse())?);
+            tokio::runtime::Runtime::new()?.block_on(compare(engine, umadb, length))
+        }
+        _ => bail!("usage: node-load ENGINE UMADB [SECONDS for each figure]"),
+    }
+}
+
+/// The official client, of the node or of the floor: with a call for each append, and with one for all.
+async fn official(url: &str) -> Result<(Node, Batched)> {
+    let client = Client::new(url.parse()?).map_err(|error| anyhow!("{error:#}"))?;
+    let batch = client.batch_append(&BatchAppendOptions::default()).await?;
+    Ok((Node(client), Batched(Arc::new(batch))))
+}
+
+async fn compare(engine: &str, umadb: &str, length: Duration) -> Result<()> {
     let servers = Servers::start(engine, umadb).await?;
-    let node = Node(Client::new(servers.node.parse()?).map_err(|error| anyhow!("{error:#}"))?);
-    let batched = Batched(Arc::new(node.0.batch_append(&BatchAppendOptions::default()).await?));
+    let (node, batched) = official(&servers.node).await?;
+    let (floor, floor_batched) = official(&servers.floor).await?;
     let umadb = UmaDb(Arc::new(servers::umadb_client(&servers.umadb).await?));
     node.append(0, 1).await?;
+    floor.append(0, 1).await?;
     umadb.append(0, 1).await?;
+    let [node_process, floor_process] = [servers.node_process, servers.floor_process];
     for callers in [1, 64, 256] {
-        // In turns, so that what else the machine does meets both.
-        let mut rates = [0.0, 0.0, 0.0];
+        // In turns, so that what else the machine does meets all of them.
+        let mut best = [0.0_f64; 5];
         for _ in 0..2 {
-            rates[0] += measure(("node", servers.node_process), node.clone(), callers, 1, length).await?;
-            rates[1] +=
-                measure(("batched", servers.node_process), batched.clone(), callers, 1, length).await?;
-            rates[2] += measure(("umadb", servers.umadb_process), umadb.clone(), callers, 1, length).await?;
+            let rates = [
+                measure(("node", node_process), node.clone(), callers, 1, length).await?,
+                measure(("batched", node_process), batched.clone(), callers, 1, length).await?,
+                measure(("floor", floor_process), floor.clone(), callers, 1, length).await?,
+                measure(("floor, batched", floor_process), floor_batched.clone(), callers, 1, length).await?,
+                measure(("umadb", servers.umadb_process), umadb.clone(), callers, 1, length).await?,
+            ];
+            for (best, rate) in best.iter_mut().zip(rates) {
+                *best = best.max(rate);
+            }
         }
-        let [node, batched, umadb] = rates;
-        println!("  → {callers} callers: {:.2} times as many, {:.2} batched", node / umadb, batched / umadb);
+        let [rest @ .., umadb] = best;
+        let [node, batched, floor, floor_batched] = rest.map(|rate| rate / umadb);
+        println!(
+            "  → {callers} callers: {node:.2} times as many, {batched:.2} batched; of the floor's {floor:.2} and \
+             {floor_batched:.2}"
+        );
     }
-    measure(("node", servers.node_process), node.clone(), 16, BATCH, length).await?;
+    measure(("node", node_process), node.clone(), 16, BATCH, length).await?;
     measure(("umadb", servers.umadb_process), umadb.clone(), 16, BATCH, length).await?;
-    measure(("batched", servers.node_process), batched.clone(), 16, BATCH, length).await?;
+    measure(("batched", node_process), batched.clone(), 16, BATCH, length).await?;
     read_node(&node.0).await?;
     read_umadb(&umadb.0).await
 }

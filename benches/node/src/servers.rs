@@ -1,4 +1,4 @@
-//! Both servers, each over a folder of its own in the working folder, until they are dropped.
+//! The servers, those that store each over a folder of its own in the working folder, until they are dropped.
 
 use std::{net::TcpListener, process::Stdio, time::Duration};
 
@@ -14,13 +14,18 @@ use umadb_client::{AsyncUmaDbClient, UmaDbClient};
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Two running servers, and where they listen.
+/// The argument with which this program is the floor.
+pub const FLOOR: &str = "floor";
+
+/// The running servers, and where they listen.
 pub struct Servers {
     pub node: String,
+    pub floor: String,
     pub umadb: String,
     pub node_process: u32,
+    pub floor_process: u32,
     pub umadb_process: u32,
-    _running: [Child; 2],
+    _running: [Child; 3],
     _folder: TempDir,
 }
 
@@ -34,11 +39,16 @@ impl Servers {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{engine} cannot be started"))?;
-        let mut line = String::new();
-        BufReader::new(node.stdout.take().context("no output")?).read_line(&mut line).await?;
-        let told: serde_json::Value =
-            serde_json::from_str(&line).context("the node does not tell where it listens")?;
+        let told: serde_json::Value = serde_json::from_str(&first_line(&mut node).await?)
+            .context("the node does not tell where it listens")?;
         let address = told["listening"].as_str().context("the node does not tell where it listens")?;
+        let mut floor = Command::new(std::env::current_exe()?)
+            .arg(FLOOR)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("the floor cannot be started")?;
+        let floor_address = first_line(&mut floor).await?;
         let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let uma = Command::new(umadb)
             .args(["--listen", &free.to_string(), "--db-path"])
@@ -49,13 +59,22 @@ impl Servers {
             .with_context(|| format!("{umadb} cannot be started"))?;
         Ok(Servers {
             node: format!("kurrentdb://{address}?tls=false"),
+            floor: format!("kurrentdb://{}?tls=false", floor_address.trim()),
             umadb: format!("http://{free}"),
             node_process: node.id().context("the node ended")?,
+            floor_process: floor.id().context("the floor ended")?,
             umadb_process: uma.id().context("UmaDB ended")?,
-            _running: [node, uma],
+            _running: [node, floor, uma],
             _folder: folder,
         })
     }
+}
+
+/// The first line that a server writes.
+async fn first_line(server: &mut Child) -> Result<String> {
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().context("no output")?).read_line(&mut line).await?;
+    Ok(line)
 }
 
 /// Connects as soon as the server answers.

@@ -38,15 +38,19 @@ pub(crate) struct Core {
     pub(crate) asked_to_stop: CancellationToken,
 }
 
-/// A core over a store in memory, for tests of single services.
+/// Cores for tests of single services.
 #[cfg(test)]
 pub(crate) mod testing {
     use engine_store::memory::MemoryStore;
 
     use super::*;
 
+    /// A core over a store in memory.
     pub(crate) async fn core() -> Arc<Core> {
-        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        core_over(Arc::new(MemoryStore::new()), Limits::default()).await
+    }
+
+    pub(crate) async fn core_over(store: Arc<dyn EventStore>, limits: Limits) -> Arc<Core> {
         Arc::new(Core {
             users: Users::open(store.clone()).await.unwrap(),
             store,
@@ -54,7 +58,7 @@ pub(crate) mod testing {
             trusts_everybody: true,
             groups: Groups::default(),
             projections: Projections::default(),
-            limits: Limits::default(),
+            limits,
             metrics: Metrics::default(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             instance: Uuid::nil(),

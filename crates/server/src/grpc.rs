@@ -1,5 +1,6 @@
 //! gRPC: the services of the protocol, one file or folder each.
 
+pub(crate) mod appends;
 mod convert;
 mod features;
 pub(crate) mod filter;

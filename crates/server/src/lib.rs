@@ -20,6 +20,7 @@
 mod auth;
 mod console;
 mod core;
+mod front;
 mod grpc;
 mod http;
 mod limits;

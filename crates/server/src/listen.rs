@@ -1,15 +1,15 @@
 //! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
 
+mod calls;
 mod lanes;
 mod prompt;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::{Extension, Router, extract::ConnectInfo};
+use hyper::{Request, Response, body::Incoming, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
+    server::conn::auto::{self, HttpServerConnExec},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -21,9 +21,10 @@ use tokio_util::{
     sync::CancellationToken,
     task::{AbortOnDropHandle, TaskTracker},
 };
+use tonic::body::Body;
 
-use self::prompt::Prompt;
-use crate::core::Core;
+use self::{calls::Calls, prompt::Prompt};
+use crate::{core::Core, front::Front};
 
 /// How long to wait before another connection is taken, where the system has no more files for it.
 const REST: Duration = Duration::from_millis(50);
@@ -36,7 +37,7 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const HTTP_2: [u8; 5] = *b"PRI *";
 
 /// Serves connections until the node stops, then lets those that are open come to an end.
-pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
+pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<TlsAcceptor>, front: Front) {
     let open = TaskTracker::new();
     // Whoever is still there when this ends, in order or not, is cut off.
     let cut = CancellationToken::new();
@@ -49,7 +50,7 @@ pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<Tl
         };
         match accepted {
             Ok((permit, stream)) => {
-                let connection = connection(core.clone(), stream, tls.clone(), router.clone());
+                let connection = connection(core.clone(), stream, tls.clone(), front.clone());
                 let cut = cut.clone();
                 open.spawn(async move {
                     let _ = cut.run_until_cancelled(connection).await;
@@ -79,35 +80,38 @@ async fn accept(
     Ok((permit, stream))
 }
 
-async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
-    // Who fails to sign in again and again is known by the address.
-    let router = match stream.peer_addr() {
-        Ok(peer) => router.layer(Extension(ConnectInfo(peer))),
-        Err(_) => router,
+async fn connection(core: Arc<Core>, stream: TcpStream, tls: Option<TlsAcceptor>, front: Front) {
+    let front = match stream.peer_addr() {
+        Ok(peer) => front.for_peer(peer),
+        Err(_) => front,
     };
     let _open = core.metrics.connections.enter();
     let patience = core.limits.handshake_patience;
     if let Some(tls) = tls {
         if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(Prompt(stream))).await {
-            speak(&core, stream, router).await;
+            speak(&core, stream, front.service(), TokioExecutor::new()).await;
         }
         return;
     }
     // A client that says nothing is not waited for; from the first byte on, others keep the time.
     let mut first = [0; HTTP_2.len()];
     match tokio::time::timeout(patience, stream.peek(&mut first)).await {
-        Ok(Ok(1..)) if first == HTTP_2 => change_lane(core.clone(), stream, router).await,
-        Ok(Ok(1..)) => speak(&core, Prompt(stream), router).await,
+        Ok(Ok(1..)) if first == HTTP_2 => change_lane(core.clone(), stream, front).await,
+        Ok(Ok(1..)) => speak(&core, Prompt(stream), front.service(), TokioExecutor::new()).await,
         _ => {}
     }
 }
 
 /// Speaks in a lane of its own, and waits for the end there.
-async fn change_lane(core: Arc<Core>, stream: TcpStream, router: Router) {
+async fn change_lane(core: Arc<Core>, stream: TcpStream, front: Front) {
     let Ok(stream) = stream.into_std() else { return };
     let lane = lanes::next().spawn(async move {
         match TcpStream::from_std(stream) {
-            Ok(stream) => speak(&core, Prompt(stream), router).await,
+            Ok(stream) => {
+                let calls = Calls::default();
+                let connection = speak(&core, Prompt(stream), front.service(), calls.clone());
+                calls.beside(connection).await;
+            }
             Err(error) => tracing::warn!(%error, "a connection was not taken"),
         }
     });
@@ -116,8 +120,18 @@ async fn change_lane(core: Arc<Core>, stream: TcpStream, router: Router) {
     }
 }
 
-async fn speak(core: &Core, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// Speaks with a client; `executor` carries out the calls of HTTP/2.
+async fn speak<S, E>(
+    core: &Core,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: S,
+    executor: E,
+) where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S::Future: 'static,
+    E: HttpServerConnExec<S::Future, Body>,
+{
+    let mut builder = auto::Builder::new(executor);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(core.limits.handshake_patience);
     builder
         .http2()
@@ -127,7 +141,6 @@ async fn speak(core: &Core, stream: impl AsyncRead + AsyncWrite + Unpin + Send +
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
-    let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

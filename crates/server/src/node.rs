@@ -14,6 +14,7 @@ use crate::{
     auth::{self, UserError, Users},
     console,
     core::Core,
+    front::Front,
     grpc, http, listen,
     metrics::Metrics,
     persistent::Groups,
@@ -79,7 +80,8 @@ impl Node {
             console::router(&core, web, figures).await.map_err(|error| StartError::Console(error.into()))?;
         let router = grpc::router(&core).merge(http::router(core.clone())).layer(identify);
         let router = router.fallback_service(console).layer(note);
-        let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, router));
+        let front = Front::new(core.clone(), router);
+        let serving = tokio::spawn(listen::serve(core.clone(), listener, tls, front));
         if let Err(error) = core.projections.begin(&core.store, &core.stopping).await {
             tracing::warn!(%error, "projections that ran before could not be started");
         }

@@ -6,7 +6,6 @@ mod kit;
 
 use std::{
     io::{Read, Write},
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -46,20 +45,6 @@ async fn live(client: &Client) -> Subscription {
     subscription
 }
 
-/// A figure of the node.
-async fn metric(address: SocketAddr, name: &'static str) -> u64 {
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut connection = std::net::TcpStream::connect(address).unwrap();
-        write!(connection, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
-    });
-    let answer = asked.await.unwrap();
-    let line = answer.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("{name} in {answer}"))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscriber_who_falls_behind_is_told_so_misses_nothing_and_is_told_when_he_is_back() {
     let node = with_limits(Limits { subscriber_messages: 2, ..Limits::default() }).await;
@@ -87,7 +72,7 @@ async fn a_subscriber_who_takes_nothing_is_ended_with_the_reason_and_can_go_on_w
     let mut subscription = live(&node.client).await;
     put_large(&node.client).await;
     let begun = Instant::now();
-    while metric(node.node.address(), "engine_slow_subscribers_total").await == 0 {
+    while kit::metric(node.node.address(), "engine_slow_subscribers_total").await == 0 {
         assert!(begun.elapsed() < PATIENCE, "nobody is called slow");
     }
     let (mut seen, mut ended) = (None, None);

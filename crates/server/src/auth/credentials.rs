@@ -27,7 +27,11 @@ pub(crate) async fn identify(State(core): State<Arc<Core>>, mut request: Request
     }
 }
 
-async fn caller(core: &Core, headers: &HeaderMap) -> Result<Caller, Status> {
+/// Who calls, by the headers of the call.
+///
+/// # Errors
+/// Credentials that are wrong, and the failures of the store.
+pub(crate) async fn caller(core: &Core, headers: &HeaderMap) -> Result<Caller, Status> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
         return Ok(if core.trusts_everybody { Caller::Trusted } else { Caller::Anonymous });
     };

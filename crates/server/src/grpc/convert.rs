@@ -1,6 +1,6 @@
 //! Between the words of the protocol and those of the engine: names, ids, revisions, events.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use engine_store::{ContentType, NewEvent, RecordedEvent, Timestamp, stream_metadata::TOMBSTONE_EVENT_TYPE};
@@ -161,7 +161,7 @@ pub(crate) fn recorded(event: RecordedEvent, ids: IdForm) -> proto::RecordedEven
     };
     // 100 ns each, since 1970.
     let created = event.created.as_micros().saturating_mul(10);
-    let metadata = HashMap::from([
+    let metadata = BTreeMap::from([
         (TYPE.to_owned(), event.event_type.as_ref().to_owned()),
         (CONTENT_TYPE.to_owned(), content_type.to_owned()),
         (CREATED.to_owned(), created.to_string()),

@@ -11,8 +11,7 @@ mod subscribe;
 use std::{pin::Pin, sync::Arc};
 
 use engine_store::{DeleteMode, ReadStream};
-use futures_util::stream::{self, Stream};
-use tokio::sync::mpsc;
+use futures_util::stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::{
@@ -29,7 +28,8 @@ use crate::{
     },
 };
 
-pub(super) use append::store;
+pub(super) use append::{append, store};
+pub(super) use batch::append as batch_append;
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -95,7 +95,7 @@ impl streams_server::Streams for Service {
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
         let caller = super::caller(&request);
-        append::append(&self.core, &caller, request.into_inner()).await.map(Response::new)
+        append(&self.core, &caller, request.into_inner()).await
     }
 
     async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
@@ -115,9 +115,6 @@ impl streams_server::Streams for Service {
         request: Request<Streaming<BatchAppendReq>>,
     ) -> Result<Response<Self::BatchAppendStream>, Status> {
         let caller = super::caller(&request);
-        let (answers, mut receiver) = mpsc::channel(self.core.limits.batch_appends.max(1));
-        tokio::spawn(batch::run(self.core.clone(), caller, request.into_inner(), answers));
-        let answers = stream::poll_fn(move |context| receiver.poll_recv(context));
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(batch_append(self.core.clone(), caller, request.into_inner()))))
     }
 }

@@ -15,6 +15,10 @@ use tokio::{
     net::TcpStream,
 };
 
+/// How much more is read at once, in bytes: all of a small append.
+#[cfg(target_os = "linux")]
+const MORE: usize = 4 * 1024;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Prompt(pub(super) TcpStream);
@@ -29,6 +33,7 @@ impl AsyncRead for Prompt {
         let read = Pin::new(&mut self.0).poll_read(context, buffer);
         if buffer.filled().len() > before {
             acknowledge(&self.0);
+            read_on(&self.0, buffer);
         }
         read
     }
@@ -40,6 +45,20 @@ fn acknowledge(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
     #[cfg(not(target_os = "linux"))]
     let _ = stream;
+}
+
+/// On the same machine, what waited for the acknowledgement has come with it: it is taken along, and the driver need
+/// not look for it. What cannot be read now is read, or found out, later.
+fn read_on(stream: &TcpStream, buffer: &mut ReadBuf<'_>) {
+    #[cfg(target_os = "linux")]
+    if buffer.remaining() > 0 {
+        let room = buffer.initialize_unfilled_to(buffer.remaining().min(MORE));
+        if let Ok((read, _)) = rustix::net::recv(stream, room, rustix::net::RecvFlags::DONTWAIT) {
+            buffer.advance(read);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, buffer);
 }
 
 impl AsyncWrite for Prompt {

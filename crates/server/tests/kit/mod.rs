@@ -2,7 +2,11 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each file of tests takes what it needs")]
 
-use std::sync::Arc;
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use engine_server::{Node, Options};
 use engine_store::{EventStore, memory::MemoryStore};
@@ -126,4 +130,24 @@ pub async fn next(subscription: &mut Subscription) -> Told {
         Ok(other) => panic!("{other:?}"),
         Err(error) => Told::Ended(format!("{error:?}")),
     }
+}
+
+/// What a node says to a request over HTTP/1.1, head and all.
+pub async fn answer(address: SocketAddr, request: String) -> String {
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut connection = std::net::TcpStream::connect(address).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    asked.await.unwrap()
+}
+
+/// A figure of the node.
+pub async fn metric(address: SocketAddr, name: &str) -> u64 {
+    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let answer = answer(address, request.to_owned()).await;
+    let line = answer.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("{name} in {answer}"))
 }

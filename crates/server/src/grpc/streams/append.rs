@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine_store::{AppendError, AppendRequest, Appended, NewEvent};
 use engine_types::{CurrentRevision, ExpectedRevision, StreamName};
-use tonic::{Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use crate::{
     auth::{self, Action, Caller},
@@ -69,11 +69,11 @@ impl Pending {
 }
 
 /// Takes the events of one call, and appends them.
-pub(super) async fn append(
+pub(in crate::grpc) async fn append(
     core: &Core,
     caller: &Caller,
     mut messages: Streaming<AppendReq>,
-) -> Result<AppendResp, Status> {
+) -> Result<Response<AppendResp>, Status> {
     let first = messages.message().await?.and_then(|message| message.content);
     let Some(append_req::Content::Options(options)) = first else {
         return Err(Status::invalid_argument("the first message of an append must be its options"));
@@ -94,7 +94,7 @@ pub(super) async fn append(
         }
         Err(error) => return Err(status::of_append(error)),
     };
-    Ok(AppendResp { result: Some(result) })
+    Ok(Response::new(AppendResp { result: Some(result) }))
 }
 
 /// Appends, within the patience of the node.

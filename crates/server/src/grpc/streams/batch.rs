@@ -12,12 +12,14 @@ use std::{
 
 use engine_store::{AppendError, Appended};
 use engine_types::{CurrentRevision, ExpectedRevision, StreamName};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, FuturesUnordered, Stream},
+};
 use prost::Message;
-use tokio::sync::mpsc;
 use tonic::{Code, Status, Streaming};
 
-use super::append::{self, Pending};
+use super::append::{Pending, store_within, success};
 use crate::{
     auth::{self, Action, Caller},
     core::Core,
@@ -56,90 +58,114 @@ struct Open {
     fault: Option<Status>,
 }
 
-/// Takes appends until the client has no more, and all are answered.
-pub(super) async fn run(
+/// One call: what has come of it, and what is not yet answered.
+struct Batch {
     core: Arc<Core>,
     caller: Caller,
-    mut messages: Streaming<BatchAppendReq>,
-    answers: mpsc::Sender<Result<BatchAppendResp, Status>>,
-) {
-    let mut open: HashMap<uuid::Uuid, Open> = HashMap::new();
-    let mut waiting: FuturesUnordered<Waiting> = FuturesUnordered::new();
-    let limit = core.limits.batch_appends.max(1);
-    let mut more = true;
-    while more || !waiting.is_empty() {
-        let answer = tokio::select! {
-            Some(answer) = waiting.next() => Some(Ok(answer)),
-            message = messages.message(), if more && waiting.len() < limit => match message {
-                Ok(Some(message)) => take(&core, &caller, &mut open, message, &mut waiting).await.map(Ok),
-                Ok(None) => { more = false; None }
-                Err(_) => return,
-            },
-            () = answers.closed() => return,
-            () = core.stopping.cancelled(), if waiting.is_empty() => Some(Err(status::stopping())),
-        };
-        let over = matches!(answer, Some(Err(_)));
-        if let Some(answer) = answer
-            && (answers.send(answer).await.is_err() || over)
-        {
-            return;
-        }
-    }
+    messages: Streaming<BatchAppendReq>,
+    open: HashMap<uuid::Uuid, Open>,
+    waiting: FuturesUnordered<Waiting>,
+    /// Whether the client may send more.
+    more: bool,
 }
 
-/// Takes one message; answers at once where that is possible.
-async fn take(
-    core: &Arc<Core>,
-    caller: &Caller,
-    open: &mut HashMap<uuid::Uuid, Open>,
-    message: BatchAppendReq,
-    waiting: &mut FuturesUnordered<Waiting>,
-) -> Option<BatchAppendResp> {
-    let correlation = message.correlation_id.clone();
-    let refused = |fault: Status| Some(answer(correlation.clone(), None, Err(Refusal::Invalid(fault))));
-    let id = match id_in(correlation.as_ref()) {
-        Ok(id) => id,
-        Err(fault) => return refused(fault),
-    };
-    if let Some(options) = message.options {
-        let begun = match begin(core, caller, &options).await {
-            Ok(begun) => begun,
+/// Takes appends until the client has no more, and all are answered.
+///
+/// Whoever takes the answers carries out the appends: while the client leaves its answers where they are, the call is
+/// not read on.
+pub(in crate::grpc) fn append(
+    core: Arc<Core>,
+    caller: Caller,
+    messages: Streaming<BatchAppendReq>,
+) -> impl Stream<Item = Result<BatchAppendResp, Status>> + Send {
+    let (open, waiting) = (HashMap::new(), FuturesUnordered::new());
+    let batch = Batch { core, caller, messages, open, waiting, more: true };
+    stream::unfold(batch, async |mut batch| Some((batch.next().await?, batch)))
+}
+
+impl Batch {
+    /// The next answer. What is stored comes before what is asked for.
+    async fn next(&mut self) -> Option<Result<BatchAppendResp, Status>> {
+        let limit = self.core.limits.batch_appends.max(1);
+        while self.more || !self.waiting.is_empty() {
+            tokio::select! {
+                biased;
+                Some(answer) = self.waiting.next() => return Some(Ok(answer)),
+                message = self.messages.message(), if self.more && self.waiting.len() < limit => match message {
+                    Ok(Some(message)) => if let Some(answer) = self.take(message).await {
+                        return Some(Ok(answer));
+                    },
+                    Ok(None) => self.more = false,
+                    Err(_) => return None,
+                },
+                () = self.core.stopping.cancelled(), if self.waiting.is_empty() => {
+                    self.more = false;
+                    return Some(Err(status::stopping()));
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes one message; answers at once where that is possible.
+    async fn take(&mut self, message: BatchAppendReq) -> Option<BatchAppendResp> {
+        let correlation = message.correlation_id.clone();
+        let refused = |fault: Status| Some(answer(correlation.clone(), None, Err(Refusal::Invalid(fault))));
+        let id = match id_in(correlation.as_ref()) {
+            Ok(id) => id,
             Err(fault) => return refused(fault),
         };
-        if open.len() >= core.limits.batch_appends.max(1) && !open.contains_key(&id) {
-            return refused(Status::invalid_argument("too many appends of one call are incomplete"));
+        let limits = &self.core.limits;
+        if let Some(options) = message.options {
+            let begun = match begin(&self.core, &self.caller, &options).await {
+                Ok(begun) => begun,
+                Err(fault) => return refused(fault),
+            };
+            if self.open.len() >= limits.batch_appends.max(1) && !self.open.contains_key(&id) {
+                return refused(Status::invalid_argument("too many appends of one call are incomplete"));
+            }
+            self.open.insert(id, begun);
         }
-        open.insert(id, begun);
-    }
-    // What was refused at its options is not heard of again.
-    let append = open.get_mut(&id)?;
-    for message in message.proposed_messages {
-        if append.fault.is_none()
-            && let Err(fault) = append.pending.add(message, &core.limits)
-        {
-            append.fault = Some(fault);
-            append.pending.events = Vec::new();
+        // What was refused at its options is not heard of again.
+        let append = self.open.get_mut(&id)?;
+        for message in message.proposed_messages {
+            if append.fault.is_none()
+                && let Err(fault) = append.pending.add(message, limits)
+            {
+                append.fault = Some(fault);
+                append.pending.events = Vec::new();
+            }
+        }
+        if !message.is_final {
+            return None;
+        }
+        let Open { pending, deadline, fault } = self.open.remove(&id)?;
+        match fault {
+            Some(fault) => Some(answer(correlation, Some(&pending.stream), Err(Refusal::Invalid(fault)))),
+            None => self.store(correlation, pending, deadline),
         }
     }
-    if !message.is_final {
-        return None;
+
+    /// Hands an append to the store; answers at once where it does.
+    fn store(
+        &mut self,
+        correlation: Option<proto::Uuid>,
+        pending: Pending,
+        deadline: Duration,
+    ) -> Option<BatchAppendResp> {
+        let core = self.core.clone();
+        let mut storing: Waiting = Box::pin(async move {
+            let stream = pending.stream.clone();
+            let outcome = store(&core, pending, deadline).await;
+            answer(correlation, Some(&stream), outcome)
+        });
+        // Polled here for the first time, so that appends reach the store in their order.
+        let answered = (&mut storing).now_or_never();
+        if answered.is_none() {
+            self.waiting.push(storing);
+        }
+        answered
     }
-    let Open { pending, deadline, fault } = open.remove(&id)?;
-    let stream = pending.stream.clone();
-    if let Some(fault) = fault {
-        return Some(answer(correlation, Some(&stream), Err(Refusal::Invalid(fault))));
-    }
-    let core = core.clone();
-    let mut storing: Waiting = Box::pin(async move {
-        let outcome = store(&core, pending, deadline).await;
-        answer(correlation, Some(&stream), outcome)
-    });
-    // Polled here for the first time, so that appends reach the store in their order.
-    let answered = (&mut storing).now_or_never();
-    if answered.is_none() {
-        waiting.push(storing);
-    }
-    answered
 }
 
 async fn begin(core: &Core, caller: &Caller, options: &batch_append_req::Options) -> Result<Open, Status> {
@@ -184,7 +210,7 @@ async fn store(core: &Core, pending: Pending, deadline: Duration) -> Outcome {
     if deadline.is_zero() {
         return Err(Refusal::Deadline);
     }
-    append::store_within(deadline, core, pending.into_request()).await.map_err(|error| match error {
+    store_within(deadline, core, pending.into_request()).await.map_err(|error| match error {
         AppendError::OutcomeUnknown(_) => Refusal::Deadline,
         error => Refusal::Store(error),
     })
@@ -196,7 +222,7 @@ fn answer(
     outcome: Outcome,
 ) -> BatchAppendResp {
     let result = match outcome {
-        Ok(appended) => batch_append_resp::Result::Success(append::success(&appended)),
+        Ok(appended) => batch_append_resp::Result::Success(success(&appended)),
         Err(refusal) => batch_append_resp::Result::Error(error(refusal)),
     };
     BatchAppendResp {
@@ -291,7 +317,123 @@ fn any(name: &str, value: Vec<u8>) -> prost_types::Any {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::Body;
+    use bytes::{BufMut, Bytes};
+    use engine_store::{AppendRequest, EventStore, layer::Layer, memory::MemoryStore};
+    use tokio::sync::Semaphore;
+    use tonic_prost::ProstDecoder;
+
     use super::*;
+    use crate::{core::testing, limits::Limits};
+
+    /// How many appends of a batch may wait for the store in these tests.
+    const LIMIT: usize = 4;
+
+    /// How many appends a client sends.
+    const SENT: usize = 3 * LIMIT;
+
+    /// A store that answers so many appends as there are permits.
+    #[derive(Debug, Clone)]
+    struct Slow {
+        inner: MemoryStore,
+        permits: Arc<Semaphore>,
+    }
+
+    #[async_trait::async_trait]
+    impl Layer for Slow {
+        fn inner(&self) -> &dyn EventStore {
+            &self.inner
+        }
+
+        async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+            self.permits.acquire().await.unwrap().forget();
+            self.inner.append(request).await
+        }
+    }
+
+    fn asked(number: usize) -> BatchAppendReq {
+        let stream = StreamName::new(format!("account-{number}")).unwrap();
+        BatchAppendReq {
+            correlation_id: Some(id_out(uuid::Uuid::from_u128(number as u128), IdForm::Text)),
+            options: Some(batch_append_req::Options {
+                stream_identifier: Some(name_out(&stream)),
+                expected_revision: Some(batch_append_req::options::ExpectedRevision::Any(proto::Empty {})),
+                deadline_option: None,
+            }),
+            proposed_messages: Vec::new(),
+            is_final: true,
+        }
+    }
+
+    fn on_the_wire(message: &BatchAppendReq) -> Bytes {
+        let mut framed = Vec::new();
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(message.encoded_len()).unwrap());
+        message.encode(&mut framed).unwrap();
+        framed.into()
+    }
+
+    /// Messages that are sent each for itself, and how many of them were taken.
+    fn sent(messages: Vec<BatchAppendReq>) -> (Streaming<BatchAppendReq>, Arc<AtomicUsize>) {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = taken.clone();
+        let frames = stream::iter(messages).map(move |message| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, std::convert::Infallible>(on_the_wire(&message))
+        });
+        let body = Body::from_stream(frames);
+        (Streaming::new_request(ProstDecoder::<BatchAppendReq>::default(), body, None, None), taken)
+    }
+
+    fn number(answer: Result<BatchAppendResp, Status>) -> u128 {
+        let answer = answer.unwrap();
+        assert!(matches!(answer.result, Some(batch_append_resp::Result::Success(_))), "{answer:?}");
+        id_in(answer.correlation_id.as_ref()).unwrap().as_u128()
+    }
+
+    #[tokio::test]
+    async fn a_call_is_read_no_further_than_its_appends_may_wait_for_the_store() {
+        let store = Slow { inner: MemoryStore::new(), permits: Arc::new(Semaphore::new(SENT)) };
+        let limits = Limits { batch_appends: LIMIT, ..Limits::default() };
+        let core = testing::core_over(Arc::new(store.clone()), limits).await;
+        store.permits.forget_permits(Semaphore::MAX_PERMITS);
+        let (messages, taken) = sent((0..SENT).map(asked).collect());
+        let mut answers = Box::pin(append(core, Caller::Trusted, messages));
+        assert!(answers.next().now_or_never().is_none(), "the store has not answered");
+        assert_eq!(taken.load(Ordering::SeqCst), LIMIT);
+        store.permits.add_permits(1);
+        assert_eq!(number(answers.next().await.unwrap()), 0);
+        assert!(answers.next().now_or_never().is_none());
+        assert_eq!(taken.load(Ordering::SeqCst), LIMIT + 1);
+        store.permits.add_permits(SENT);
+        let mut rest: Vec<_> = answers.map(number).collect().await;
+        rest.sort_unstable();
+        assert!(rest.into_iter().eq(1..SENT as u128), "each is answered, and the call ends");
+    }
+
+    #[tokio::test]
+    async fn while_nobody_takes_the_answers_the_call_is_not_read_on() {
+        let (messages, taken) = sent((0..SENT).map(asked).collect());
+        let mut answers = Box::pin(append(testing::core().await, Caller::Trusted, messages));
+        for expected in 0..3 {
+            assert_eq!(taken.load(Ordering::SeqCst), expected);
+            assert_eq!(number(answers.next().await.unwrap()), expected as u128);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_its_client_is_ended_when_the_node_stops() {
+        let core = testing::core().await;
+        let body = Body::from_stream(stream::pending::<Result<Bytes, std::convert::Infallible>>());
+        let messages = Streaming::new_request(ProstDecoder::<BatchAppendReq>::default(), body, None, None);
+        let mut answers = Box::pin(append(core.clone(), Caller::Trusted, messages));
+        assert!(answers.next().now_or_never().is_none());
+        core.stopping.cancel();
+        assert_eq!(answers.next().await.unwrap().unwrap_err().code(), Code::Unavailable);
+        assert!(answers.next().await.is_none());
+    }
 
     #[test]
     fn waits_of_ten_thousand_years_and_none_at_all_are_both_understood() {
