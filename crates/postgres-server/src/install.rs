@@ -10,8 +10,9 @@ pub fn package(name: &str) -> bool {
     // Cargo runs test programs one after the other, but people run several of them at once.
     let script = format!(
         "exec 9>/tmp/engine-test-install.lock; flock 9; \
-         apt-get install -y --no-install-recommends {name} || \
-         {{ apt-get update && apt-get install -y --no-install-recommends {name}; }}"
+         patient='-o DPkg::Lock::Timeout=300 -o Acquire::Retries=5'; \
+         apt-get $patient install -y --no-install-recommends {name} || \
+         {{ apt-get $patient update && apt-get $patient install -y --no-install-recommends {name}; }}"
     );
     let installing = Command::new("sh")
         .args(["-c", &script])

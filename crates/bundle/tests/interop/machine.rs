@@ -83,8 +83,10 @@ fn install(packages: &[&str]) {
         "these tests need {}: install them",
         packages.join(" and ")
     );
-    done(Command::new("apt-get").args(["update", "--quiet"]));
-    done(Command::new("apt-get").args(["install", "--yes", "--quiet"]).args(packages));
+    // Others may be installing something, and a mirror may be busy for a moment.
+    let patient = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=5"];
+    done(Command::new("apt-get").args(patient).args(["update", "--quiet"]));
+    done(Command::new("apt-get").args(patient).args(["install", "--yes", "--quiet"]).args(packages));
 }
 
 fn done(command: &mut Command) {

@@ -38,7 +38,11 @@ fn ensure_installed() {
     if is_there("chromedriver") && is_there("chromium") {
         return;
     }
-    let run = |arguments: &[&str]| Command::new("apt-get").args(arguments).stdout(Stdio::null()).status();
+    // Others may be installing something, and a mirror may be busy for a moment.
+    let patient = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=5"];
+    let run = |arguments: &[&str]| {
+        Command::new("apt-get").args(patient).args(arguments).stdout(Stdio::null()).status()
+    };
     let _ = run(&["update", "-qq"]);
     let _ = run(&["install", "-y", "-qq", "chromium", "chromium-driver", "fonts-dejavu-core"]);
     assert!(
