@@ -101,6 +101,17 @@ fn with_merged_indexes_a_store_tells_what_it_tells_without_them() {
     assert_eq!(merged_files(&disk), Vec::<String>::new());
 }
 
+/// What is known without that in which two stores differ that were told the same.
+fn alike(mut known: Known) -> Known {
+    for event in known.events.values_mut().flatten().chain(&mut known.seen.events) {
+        event.created = engine_store::Timestamp::from_micros(0);
+        if event.stream.is_metadata() {
+            event.id = uuid::Uuid::nil();
+        }
+    }
+    known
+}
+
 /// Whatever is merged, removed or opened again in between, and whatever was asked and remembered before.
 #[test]
 fn at_every_moment_a_store_with_merged_indexes_tells_what_one_without_them_tells() {
@@ -122,11 +133,13 @@ fn at_every_moment_a_store_with_merged_indexes_tells_what_one_without_them_tells
                 });
             }
             if what == 2 {
-                [&merging, &plain].map(|store| wait(store.close()).unwrap());
+                wait(merging.close()).unwrap();
+                wait(plain.close()).unwrap();
                 drop((merging, plain));
                 (merging, plain) = stores();
             }
-            assert_eq!(wait(known(&merging)), wait(known(&plain)), "seed {seed}, step {step}");
+            let (merged, plain) = (alike(wait(known(&merging))), alike(wait(known(&plain))));
+            assert!(merged == plain, "seed {seed}, step {step}: {merged:#?} instead of {plain:#?}");
         }
         wait(merging.close()).unwrap();
         assert!(!merged_files(&with).is_empty() && merged_files(&without).is_empty());
