@@ -119,7 +119,7 @@ fn at_every_moment_a_store_with_merged_indexes_tells_what_one_without_them_tells
         let (with, without) = (SimDisk::new(), SimDisk::new());
         let stores = || (open(&with, 16), open(&without, 0));
         let (mut merging, mut plain) = stores();
-        let mut random = Random::seeded(seed);
+        let (mut random, mut merged) = (Random::seeded(seed), 0);
         for step in 0..40 {
             let (rounds, what, written) = (1 + random.below(9), random.below(8), random.below(1_000));
             for store in [&merging, &plain] {
@@ -138,11 +138,17 @@ fn at_every_moment_a_store_with_merged_indexes_tells_what_one_without_them_tells
                 drop((merging, plain));
                 (merging, plain) = stores();
             }
-            let (merged, plain) = (alike(wait(known(&merging))), alike(wait(known(&plain))));
-            assert!(merged == plain, "seed {seed}, step {step}: {merged:#?} instead of {plain:#?}");
+            merged += u32::from(!merged_files(&with).is_empty());
+            assert!(merged_files(&without).is_empty());
+            let (ours, expected) = (alike(wait(known(&merging))), alike(wait(known(&plain))));
+            assert_eq!(ours.streams, expected.streams, "seed {seed}, step {step}");
+            for (name, events) in &expected.events {
+                assert_eq!(ours.events[name], *events, "seed {seed}, step {step}: {name}");
+            }
+            assert_eq!(ours.seen, expected.seen, "seed {seed}, step {step}");
         }
         wait(merging.close()).unwrap();
-        assert!(!merged_files(&with).is_empty() && merged_files(&without).is_empty());
+        assert!(merged > 20, "seed {seed}: merged indexes were there after {merged} steps only");
         assert_eq!(kit::verify(&with).unwrap().faults, [], "seed {seed}");
     }
 }
