@@ -24,7 +24,7 @@ pub struct LogOptions {
     /// so that the largest append finds room. Behind that, callers wait.
     pub queue_bytes: usize,
     /// A durable append that is alone is written and synced in the calling thread, where no other task is ready and the
-    /// last 16 syncs took no longer than this: 1 ms. That spares waking two threads, which may cost half as much as the
+    /// last 16 commits were of one append and took no longer than this: 1 ms. That spares waking two threads, which may cost half as much as the
     /// sync; so long other tasks of that thread may have to wait, as they do for a read. Zero: never.
     pub lead_within: Duration,
     /// So large may an append be that is written in the calling thread: 64 KiB.

@@ -31,7 +31,7 @@ use crate::{
     stats, verify,
     writer::{
         self, leading,
-        queue::{self, Job, Queue, Reply},
+        queue::{Job, Queue, Reply},
     },
 };
 
@@ -39,7 +39,8 @@ use crate::{
 ///
 /// All reading and the opening access the disk in the calling thread; so does a small durable append that is alone,
 /// while the disk is fast ([`LogOptions::lead_within`]). All else is written by a thread of its own. Whoever writes, an
-/// append whose future is dropped is still completed, once it was handed over.
+/// append whose future is dropped is still completed, once it was handed over; one whose future is kept and not polled may
+/// wait for the next.
 ///
 /// When the last clone is dropped, what was handed over is still written; [`EventStore::close`] does the same
 /// and tells whether it went well: [`ClosedUnmarked`](crate::ClosedUnmarked) is the one failure that is no loss.
@@ -86,7 +87,7 @@ impl LogStore {
         let place = disk.place().to_owned();
         let Opened { shared, writer } = opening::open(disk, options)?;
         let wake = writer.wake.subscribe();
-        let queue = Arc::new(Queue::new(shared.options.queue_bytes, queue::CROWD, Box::new(writer)));
+        let queue = Arc::new(Queue::new(shared.options.queue_bytes, Box::new(writer)));
         let (tell, ended) = watch::channel(None);
         let guard = CloseOnPanic(queue.clone());
         let work = move || {

@@ -68,7 +68,7 @@ pub(crate) struct Writer {
     pub finished_segment: bool,
     /// Since when something waits to be synced.
     pub dirty_since: Option<Instant>,
-    /// How fast the disk has been of late.
+    /// Whether jobs have come alone of late, and the disk has been fast.
     pub pace: Pace,
     /// Kept until the end, so that no other process writes here.
     pub _lock: Box<dyn Held>,

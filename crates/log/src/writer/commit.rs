@@ -8,7 +8,7 @@ impl Writer {
     /// Writes, syncs, publishes and answers.
     pub(super) fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
         let answers = std::mem::take(&mut batch.answers);
-        let result = self.make_durable(&batch);
+        let result = self.make_durable(&batch, answers.len());
         if result.is_ok() && !batch.frames.is_empty() {
             self.shared.publish(|index| batch.publish(index));
             if !batch.entries.is_empty() {
@@ -35,7 +35,7 @@ impl Writer {
         }
     }
 
-    fn make_durable(&mut self, batch: &Batch) -> Result<(), Failure> {
+    fn make_durable(&mut self, batch: &Batch, jobs: usize) -> Result<(), Failure> {
         if self.poison.is_some() {
             // All that is in the batch has been refused already, and a failed sync is not tried again.
             return Ok(());
@@ -46,7 +46,7 @@ impl Writer {
         }
         if batch.wants_sync && self.tail.is_dirty() {
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
-            self.pace.took(begin.elapsed(), &self.shared.options);
+            self.pace.took(jobs, begin.elapsed(), &self.shared.options);
         }
         self.dirty_since =
             if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };

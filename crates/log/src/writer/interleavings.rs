@@ -118,7 +118,7 @@ impl World {
     fn new(units: usize, fate: Fate, patience: Option<Duration>) -> Self {
         let done = Done::default();
         let writer = Writer { fate, patience, done: done.clone() };
-        World { line: Arc::new(Line::new(units * UNIT, 2, writer)), fate, done, led: Arc::default() }
+        World { line: Arc::new(Line::new(units * UNIT, writer)), fate, done, led: Arc::default() }
     }
 
     fn is_over(&self) -> bool {

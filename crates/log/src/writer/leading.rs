@@ -1,8 +1,8 @@
 //! When a caller leads: does its own job, instead of waking the thread and being woken by it.
 //!
 //! The caller is asynchronous, and keeps other tasks of its thread waiting meanwhile. So it leads only where there are
-//! none, for about as long as a read may take: the job is small and alone, the disk is fast, and no file has to be made
-//! or extended. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
+//! none, for about as long as a read may take: jobs come alone and are small, the disk is fast, and no file has to be
+//! made or extended. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
 //! place, and to wake none is all that leading is for.
 
 use std::{
@@ -22,38 +22,38 @@ use crate::{chain::LINK, frame, options::LogOptions};
 /// A thread whose other tasks take longer when they have their turn has something better to do than to wait for a disk.
 const IDLE: Duration = Duration::from_micros(50);
 
-/// So many syncs in a row must have been fast enough.
+/// So many commits in a row must have been fast enough, and of one job each.
 const ENOUGH: u32 = 16;
 
-/// Whether the disk has been fast of late.
+/// Whether callers have come alone of late, and the disk has been fast. Where they come together, the first of them is
+/// often alone for a moment: it would keep the others of its thread from joining it.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// So many of the newest syncs were fast enough, counted up to [`ENOUGH`].
-    fast: u32,
+    /// So many of the newest commits were fast enough and of one job, counted up to [`ENOUGH`].
+    calm: u32,
 }
 
 impl Default for Pace {
-    /// The disk is taken for a fast one until it shows that it is not.
+    /// The disk is taken for a fast one, and the caller for the only one, until it turns out otherwise.
     fn default() -> Self {
-        Pace { fast: ENOUGH }
+        Pace { calm: ENOUGH }
     }
 }
 
 impl Pace {
-    /// A sync took so long.
-    pub(super) fn took(&mut self, time: Duration, options: &LogOptions) {
-        self.fast = if time <= options.lead_within { (self.fast + 1).min(ENOUGH) } else { 0 };
+    /// To make so many jobs durable took so long.
+    pub(super) fn took(&mut self, jobs: usize, time: Duration, options: &LogOptions) {
+        let is_calm = jobs <= 1 && time <= options.lead_within;
+        self.calm = if is_calm { (self.calm + 1).min(ENOUGH) } else { 0 };
     }
 
-    fn is_fast(&self) -> bool {
-        self.fast == ENOUGH
+    fn is_calm(&self) -> bool {
+        self.calm == ENOUGH
     }
 }
 
 /// Does the job of this duty in this thread, if it is still alone when all other tasks that are ready had their turn;
 /// otherwise leaves it to the thread.
-///
-/// Letting them go first is what makes them one commit: those who were answered together ask again together.
 pub(crate) async fn lead(duty: Duty<'_, Job, Box<Writer>>) {
     let begin = Instant::now();
     tokio::task::yield_now().await;
@@ -76,7 +76,7 @@ impl Worker<Job> for Box<Writer> {
         let Some(size) = size(job) else { return false };
         let end = self.tail.end + size;
         !options.lead_within.is_zero()
-            && self.pace.is_fast()
+            && self.pace.is_calm()
             && self.dirty_since.is_none()
             && !self.finished_segment
             && size <= options.lead_bytes

@@ -48,8 +48,6 @@ pub(crate) enum Taken<W> {
 #[derive(Debug)]
 pub(crate) struct Line<J, W> {
     units: usize,
-    /// When so many jobs wait, the thread is told at once.
-    crowd: usize,
     room: Semaphore,
     waiting: Mutex<Waiting<J, W>>,
     ready: Condvar,
@@ -73,13 +71,12 @@ enum Place<W> {
 }
 
 impl<J: Weighed, W: Worker<J>> Line<J, W> {
-    pub(crate) fn new(bytes: usize, crowd: usize, worker: W) -> Self {
+    pub(crate) fn new(bytes: usize, worker: W) -> Self {
         let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         // The thread has not looked yet.
         let waiting =
             Waiting { jobs: VecDeque::new(), worker: Place::Here(worker), told: true, closed: false };
-        let (room, ready) = (Semaphore::new(units), Condvar::new());
-        Line { units, crowd, room, waiting: Mutex::new(waiting), ready }
+        Line { units, room: Semaphore::new(units), waiting: Mutex::new(waiting), ready: Condvar::new() }
     }
 
     /// The room that a job takes: all there is, for one that is larger.
@@ -89,7 +86,7 @@ impl<J: Weighed, W: Worker<J>> Line<J, W> {
 
     /// Waits for room, then hands the job over. From then on it is done, whoever waits for the answer.
     ///
-    /// Where nobody would come to it by himself, the caller is to see to that.
+    /// The thread is told, unless the caller may be the one who does it: then that is left to him.
     pub(crate) async fn push(&self, job: J) -> Result<Option<Duty<'_, J, W>>, Closed> {
         let room = self.room.acquire_many(self.cost(&job)).await.map_err(|_| Closed)?;
         let mut waiting = self.waiting.lock();
@@ -101,7 +98,7 @@ impl<J: Weighed, W: Worker<J>> Line<J, W> {
         if !waiting.is_left_alone() {
             return Ok(None);
         }
-        if waiting.jobs.len() >= self.crowd {
+        if !waiting.may_be_led() {
             self.tell(waiting);
             return Ok(None);
         }
@@ -135,9 +132,7 @@ impl<J: Weighed, W: Worker<J>> Line<J, W> {
     /// Takes the worker and the job, where it is the only one and may be led.
     fn take_only(&self) -> Option<(W, J)> {
         let mut waiting = self.waiting.lock();
-        let Place::Here(worker) = &waiting.worker else { return None };
-        let alone = !waiting.told && waiting.jobs.len() == 1;
-        if !alone || !waiting.jobs.front().is_some_and(|job| worker.may_be_led(job)) {
+        if waiting.told || !waiting.may_be_led() {
             return None;
         }
         let (Place::Here(worker), Some(job)) =
@@ -181,6 +176,14 @@ impl<J, W: Worker<J>> Waiting<J, W> {
         !self.told && !self.jobs.is_empty() && matches!(self.worker, Place::Here(_))
     }
 
+    /// Whether the worker waits here, and for one job only, which a caller may do.
+    fn may_be_led(&self) -> bool {
+        match (&self.worker, self.jobs.front()) {
+            (Place::Here(worker), Some(job)) => self.jobs.len() == 1 && worker.may_be_led(job),
+            _ => false,
+        }
+    }
+
     /// What the thread can take now, or how long it may wait before it looks again.
     fn look(&mut self) -> Result<Taken<W>, Option<Duration>> {
         let worker = match mem::replace(&mut self.worker, Place::AtWork) {
@@ -206,10 +209,10 @@ impl<J, W: Worker<J>> Waiting<J, W> {
     }
 }
 
-/// The duty of whoever handed over a job while nobody worked: to see to it that somebody will. To let go of it tells
+/// The duty of whoever handed over a job that he may do himself: to see to it that somebody will. To let go of it tells
 /// the thread; to [`lead`](Duty::lead) may do without.
 ///
-/// Everybody who comes while nobody works has it, so that nobody depends on another who may never go on.
+/// Who comes next tells the thread, so that nobody depends on another who may never go on.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Duty<'a, J: Weighed, W: Worker<J>> {

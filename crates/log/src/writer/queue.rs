@@ -13,9 +13,6 @@ use super::{
 /// Jobs that wait for the writer.
 pub(crate) type Queue = Line<Job, Box<Writer>>;
 
-/// When so many jobs wait, the writer's thread is told at once: more come while it wakes.
-pub(crate) const CROWD: usize = 16;
-
 /// Where the answer to a job goes. Nobody may be waiting any more; the job is done all the same.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
