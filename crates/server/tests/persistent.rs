@@ -12,9 +12,10 @@ use kit::{PATIENCE, client, json, node, read};
 use kurrentdb::{
     AppendToStreamOptions, Client, DeletePersistentSubscriptionOptions, Error,
     GetPersistentSubscriptionInfoOptions, ListPersistentSubscriptionsOptions, NakAction,
-    PersistentSubscription, PersistentSubscriptionEvent, PersistentSubscriptionOptions,
-    PersistentSubscriptionToAllOptions, ReadStreamOptions, ReplayParkedMessagesOptions, ResolvedEvent,
-    StreamPosition, SubscribeToPersistentSubscriptionOptions, SubscriptionFilter, SystemConsumerStrategy,
+    PersistentSubscription, PersistentSubscriptionEvent, PersistentSubscriptionInfo,
+    PersistentSubscriptionOptions, PersistentSubscriptionToAllOptions, ReadStreamOptions,
+    ReplayParkedMessagesOptions, ResolvedEvent, StreamPosition, SubscribeToPersistentSubscriptionOptions,
+    SubscriptionFilter, SystemConsumerStrategy,
 };
 
 const GROUP: &str = "mailers";
@@ -65,16 +66,25 @@ async fn handle(consumer: &mut PersistentSubscription, count: usize) -> Vec<u64>
 
 /// Waits until the group has this many parked events and holds nothing.
 async fn until_parked(client: &Client, stream: &str, count: usize) {
+    let parked =
+        |info: &Info| info.stats.parked_message_count == count && info.stats.total_in_flight_messages == 0;
+    until(client, stream, parked, "the events are not parked").await;
+}
+
+/// Waits until the node knows that nobody reads any more.
+async fn until_left(client: &Client, stream: &str) {
+    until(client, stream, |info| info.connections.is_empty(), "consumers that are gone are still there")
+        .await;
+}
+
+type Info = PersistentSubscriptionInfo<u64>;
+
+async fn until(client: &Client, stream: &str, is: impl Fn(&Info) -> bool, otherwise: &str) {
     let options = GetPersistentSubscriptionInfoOptions::default();
     let waiting = async {
-        loop {
-            let info = client.get_persistent_subscription_info(stream, GROUP, &options).await.unwrap();
-            if info.stats.parked_message_count == count && info.stats.total_in_flight_messages == 0 {
-                break;
-            }
-        }
+        while !is(&client.get_persistent_subscription_info(stream, GROUP, &options).await.unwrap()) {}
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("the events are not parked");
+    tokio::time::timeout(PATIENCE, waiting).await.expect(otherwise);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,6 +185,7 @@ async fn what_a_consumer_does_not_answer_goes_to_another() {
     let mut silent = join(&client, "account-1", 1).await;
     assert_eq!(revision(&next(&mut silent).await.1), 0);
     drop(silent);
+    until_left(&client, "account-1").await;
     let mut other = join(&client, "account-1", 1).await;
     let (retries, event) = next(&mut other).await;
     assert_eq!((retries, revision(&event)), (1, 0), "the other was gone");
