@@ -52,6 +52,9 @@ fn measure(folder: &Path, events: u64) -> anyhow::Result<Figures> {
     let log = Log::open(folder)?;
     figures.push(("open after a clean stop", format!("{:.1?}", begin.elapsed())));
     figures.push(("memory of the process, just opened", format!("{} MiB", resident_mib())));
+    let begin = Instant::now();
+    settle(folder)?;
+    figures.push(("until all indexes are merged", format!("{:.1?}", begin.elapsed())));
     let mut reader = log.reader()?;
     reading(&mut reader, streams, &mut figures)?;
 
@@ -76,6 +79,27 @@ fn measure(folder: &Path, events: u64) -> anyhow::Result<Figures> {
     figures.push(("memory of the process, at the end", format!("{} MiB", resident_mib())));
     runtime.block_on(log.store().close())?;
     Ok(figures)
+}
+
+/// Waits until the store has nothing to do by itself: until its indexes have stayed as they are for two seconds.
+fn settle(folder: &Path) -> anyhow::Result<()> {
+    let indexes = || -> anyhow::Result<Vec<String>> {
+        let names =
+            std::fs::read_dir(folder)?.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<anyhow::Result<Vec<_>>>()?;
+        names.retain(|name| name.contains(".idx"));
+        names.sort();
+        Ok(names)
+    };
+    let mut before = indexes()?;
+    loop {
+        std::thread::sleep(Duration::from_secs(2));
+        let now = indexes()?;
+        if now == before && !now.iter().any(|name| name.contains(".new")) {
+            return Ok(());
+        }
+        before = now;
+    }
 }
 
 fn reading(reader: &mut impl Reader, streams: u64, figures: &mut Figures) -> anyhow::Result<()> {
