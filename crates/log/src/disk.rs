@@ -7,7 +7,7 @@ pub(crate) mod shared_files;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{fmt, io, ops::Range, path::Path, sync::Arc};
 
 pub use real::Directory;
 
@@ -66,6 +66,9 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of the file system.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Is told what will be read soon, so that it may be fetched meanwhile. Does nothing where there is nothing to do.
+    fn will_read(&self, _range: Range<u64>) {}
 
     /// Writes at `offset`, possibly less than asked for.
     ///

@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use crate::{
     chain::Link,
-    decode::{self, Decoder},
     disk::{Disk, Mode, shared_files::OpenFiles, sim::SimDisk},
+    fetch::Fetch,
     frame::{Content, Head, LAST, Tie},
     index::{
         Index, Search, build, disk::DiskIndex, document_hash, memory::MemoryIndex, page::PageCache,
         stream_hash,
     },
+    options::LogOptions,
     recovery,
     segment::{Segment, SegmentHeader, blocks::BlockCache, name::SegmentName},
     view::Part,
@@ -88,15 +89,13 @@ pub fn segment(bytes: &[u8]) {
     let encoded = build::encode(&segment, &index);
     assert_eq!(build::covered(&encoded, &segment), Some(index.end()));
     let part = Part::of(Arc::new(segment), Index::memory(index));
-    let offsets: Vec<_> = (part.first_position..part.next_position().min(part.first_position + 1_000))
-        .filter_map(|position| part.index.offset(position).ok())
-        .filter(|offset| *offset < part.index.end())
+    let places: Vec<_> = (part.first_position..part.next_position().min(part.first_position + 1_000))
+        .filter_map(|position| Some((position, part.index.offset(position).ok()?)))
+        .filter(|(_, offset)| *offset < part.index.end())
         .collect();
     for direction in [Direction::Forwards, Direction::Backwards] {
-        let mut events = Vec::new();
-        let mut budget = 1 << 20;
-        let _read =
-            decode::events(&part, &offsets, direction, &mut budget, &mut Decoder::default(), &mut events);
+        let mut fetch = Fetch::new(&LogOptions::default());
+        let _read = fetch.read(&places, |_| &part, direction, |_| Ok(()));
     }
 }
 

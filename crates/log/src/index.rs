@@ -42,8 +42,6 @@ pub(crate) struct Span {
     /// Whether it keeps only the number of an event that was removed. It is the only one then, and nothing of the
     /// stream is before it.
     pub removed: bool,
-    /// Where the newest of them stands.
-    pub last_offset: u64,
     /// Where their offsets stand in an index file.
     pub postings: u64,
 }

@@ -35,6 +35,7 @@ mod compressing;
 mod decode;
 pub mod disk;
 mod error;
+mod fetch;
 mod frame;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -269,7 +269,7 @@ mod tests {
         let Opened { shared, writer } = full(&disk);
         merge(&shared, &shared.view(), &(1..5), &|| true).unwrap();
         let stream = StreamName::new("account-3").unwrap();
-        let before = shared.view().stream(&stream).unwrap().newest.unwrap().part;
+        let before = shared.view().stream(&stream).unwrap().newest.unwrap().parts;
         let (view, nothing) = (shared.view(), crate::index::memory::MemoryIndex::starting(1, 0));
         // The first segment has two parts for a while, as the last one may have when a store was opened.
         let rest = Part::of(view.parts[0].segment.clone(), Index::memory(nothing));
@@ -277,10 +277,13 @@ mod tests {
             [view.parts[0].clone(), Arc::new(rest)].into_iter().chain(view.parts[1..].iter().cloned());
         let runs = view.runs.iter().map(|run| Run { parts: 2..6, index: run.index.clone() }).collect();
         shared.set_view(View::of(parts.collect(), runs, 16));
-        assert_eq!(shared.view().stream(&stream).unwrap().newest.unwrap().part, before + 1);
+        assert_eq!(
+            shared.view().stream(&stream).unwrap().newest.unwrap().parts,
+            (before.0 + 1, before.1 + 1)
+        );
         let again = FileIndex::open(&shared.disk, &view.parts[0].segment, &shared.pages).unwrap().unwrap();
         shared.exchange_parts(Part::of(view.parts[0].segment.clone(), Index::File(Box::new(again))));
-        assert_eq!(shared.view().stream(&stream).unwrap().newest.unwrap().part, before);
+        assert_eq!(shared.view().stream(&stream).unwrap().newest.unwrap().parts, before);
         assert_eq!(shared.view().runs[0].parts, 1..5);
         drop(writer);
     }

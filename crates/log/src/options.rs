@@ -59,6 +59,9 @@ pub struct LogOptions {
     /// so many, those of 16 and of 4. With less than 4, none are. A stream whose events are strewn over many segments is
     /// then found by looking once and not in each of them.
     pub merged_segments: usize,
+    /// Where a read took so long, it waited for the disk: 50 µs. From then on, the system is told all places where the
+    /// events of a page stand before they are read, so that the disk finds them side by side and not one after the other.
+    pub tell_after: Duration,
     /// A page ends early when its events reach so many bytes: 32 MiB.
     pub page_bytes: u64,
     /// A filtered page ends early when so many events were looked at: 1,000,000.
@@ -103,6 +106,7 @@ impl Default for LogOptions {
             cached_streams: 100_000,
             index_in_background: true,
             merged_segments: 64,
+            tell_after: Duration::from_micros(50),
             page_bytes: 32 << 20,
             page_scan: 1_000_000,
             clock: Arc::new(SystemClock),

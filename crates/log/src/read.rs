@@ -14,8 +14,8 @@ use engine_store::{
 use engine_types::{Revision, StreamName};
 
 use crate::{
-    decode::{self, Decoder},
     error::Trouble,
+    fetch::Fetch,
     options::LogOptions,
     view::{Stretch, View},
 };
@@ -74,7 +74,7 @@ fn first_left(
         return Ok(None);
     }
     let places = view.places(name.as_str(), oldest, first..first + 1)?;
-    let (part, _) = places.first().ok_or_else(|| unknown(view, name, first))?;
+    let (part, _) = places.first().ok_or_else(|| view.unknown(name.as_str(), first))?;
     let was_scavenged = view.parts[..=*part].iter().any(|part| part.segment.was_scavenged());
     Ok(was_scavenged.then_some(left))
 }
@@ -88,71 +88,50 @@ fn revisions(
     wanted: Range<u64>,
     direction: Direction,
 ) -> Result<(Vec<RecordedEvent>, Range<u64>), Trouble> {
-    let mut page = Page { events: Vec::new(), budget: options.page_bytes, decoder: Decoder::default() };
+    let mut fetch = Fetch::new(options);
     let mut left = wanted.clone();
-    while !left.is_empty() && page.budget > 0 {
-        let at = nearest(&left, direction);
-        let holding =
-            stretches.iter().find(|stretch| (stretch.span.first..=stretch.span.last()).contains(&at));
-        let stretch = holding.ok_or_else(|| unknown(view, name, at))?;
-        let here = left.start.max(stretch.span.first)..left.end.min(stretch.span.last() + 1);
-        let chunk = next_of(&here, direction, CHUNK);
-        let places = view.places(name.as_str(), stretch, chunk.clone())?;
-        if places.len() as u64 != chunk.end - chunk.start {
-            return Err(unknown(view, name, at));
-        }
-        page.read(view, name, &places, &mut left, direction)?;
+    while !left.is_empty() && fetch.budget > 0 {
+        let places = places(view, name, stretches, next_of(&left, direction, CHUNK))?;
+        fetch.read(
+            &places,
+            |part| &view.parts[*part],
+            direction,
+            |events| {
+                let revisions = next_of(&left, direction, events.len() as u64);
+                check_revisions(name, revisions, direction, events)?;
+                pass(&mut left, direction, events.len() as u64);
+                Ok(())
+            },
+        )?;
     }
     let read = match direction {
         Direction::Forwards => wanted.start..left.start,
         Direction::Backwards => left.end..wanted.end,
     };
-    Ok((page.events, read))
+    Ok((fetch.events, read))
 }
 
-fn unknown(view: &View, name: &StreamName, revision: u64) -> Trouble {
-    let fault = format!("no index knows revision {revision} of stream `{name}`");
-    Trouble::damage(&view.written().segment.path, 0, fault)
-}
-
-/// A page of one stream while it is read.
-struct Page {
-    events: Vec<RecordedEvent>,
-    /// How many bytes may still be read.
-    budget: u64,
-    decoder: Decoder,
-}
-
-impl Page {
-    /// Reads the events at these places, which are those of the near end of `left`, and takes them off it.
-    fn read(
-        &mut self,
-        view: &View,
-        name: &StreamName,
-        places: &[(usize, u64)],
-        left: &mut Range<u64>,
-        direction: Direction,
-    ) -> Result<(), Trouble> {
-        let mut by_part: Vec<_> = places.chunk_by(|one, next| one.0 == next.0).collect();
-        if direction == Direction::Backwards {
-            by_part.reverse();
+/// In which parts and at which offsets these revisions stand.
+fn places(
+    view: &View,
+    name: &StreamName,
+    stretches: &[Stretch],
+    mut wanted: Range<u64>,
+) -> Result<Vec<(usize, u64)>, Trouble> {
+    let mut places = Vec::new();
+    for stretch in stretches {
+        let here = stretch.span.first.max(wanted.start)..wanted.end.min(stretch.span.last() + 1);
+        if here.is_empty() || here.start > wanted.start {
+            continue;
         }
-        for places in by_part {
-            let part = &view.parts[places[0].0];
-            let offsets: Vec<_> = places.iter().map(|(_, offset)| *offset).collect();
-            let before = self.events.len();
-            let (budget, decoder) = (&mut self.budget, &mut self.decoder);
-            let read = decode::events(part, &offsets, direction, budget, decoder, &mut self.events)? as u64;
-            let read = next_of(left, direction, read);
-            check_revisions(name, read.clone(), direction, &self.events[before..])
-                .map_err(|fault| Trouble::damage(&part.segment.path, offsets[0], fault))?;
-            pass(left, direction, read.end - read.start);
-            if self.budget == 0 {
-                break;
-            }
+        let found = view.places(name.as_str(), stretch, here.clone())?;
+        if found.len() as u64 != here.end - here.start {
+            break;
         }
-        Ok(())
+        places.extend(found);
+        wanted.start = here.end;
     }
+    if wanted.is_empty() { Ok(places) } else { Err(view.unknown(name.as_str(), wanted.start)) }
 }
 
 /// The number of a range that is read next.

@@ -6,6 +6,7 @@ pub(crate) mod rewritten;
 
 use std::{
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -281,6 +282,12 @@ impl Segment {
             disk::read_full(&*self.file, &mut bytes, from).map_err(|error| Trouble::io(&self.path, error))?;
         bytes.truncate(count);
         Ok(bytes.into())
+    }
+
+    /// Tells the system that this will be read soon.
+    pub(crate) fn will_read(&self, range: Range<u64>) {
+        let on_disk = self.blocks.as_ref().map_or(range.clone(), |blocks| blocks.on_disk(range));
+        self.file.will_read(on_disk);
     }
 
     /// Reads the one frame at `offset`. `guess` is how long it may be.

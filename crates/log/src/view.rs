@@ -57,10 +57,8 @@ pub(crate) struct View {
 /// Events of a stream that follow one another, as one index tells of them: that of a part, or a merged one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stretch {
-    /// The first of the parts of which the index tells. What the stream has before stands in older ones.
-    first_part: usize,
-    /// The part where the newest of the events stands.
-    pub part: usize,
+    /// The first and the last of the parts of which the index tells. What the stream has before stands in older ones.
+    pub parts: (usize, usize),
     /// Whether a merged index told it.
     merged: bool,
     pub span: Span,
@@ -163,17 +161,21 @@ impl View {
         Ok(StreamView {
             newest,
             tombstoned: tombstoned(&newest) || tombstoned(&described),
-            metadata: metadata
-                .map_or_else(|| Ok(StreamMetadata::default()), |newest| self.metadata(&newest))?,
+            metadata: match &metadata {
+                Some(newest) => self.metadata(metadata_stream.as_str(), newest)?,
+                None => StreamMetadata::default(),
+            },
             metadata_revision: current(&metadata),
         })
     }
 
     /// Reads the newest event of a metadata stream.
-    fn metadata(&self, newest: &Stretch) -> Result<StreamMetadata, Trouble> {
-        let part = &self.parts[newest.part];
-        let (head, frame) =
-            part.segment.frame(newest.span.last_offset, part.index.end(), part.typical_frame())?;
+    fn metadata(&self, name: &str, newest: &Stretch) -> Result<StreamMetadata, Trouble> {
+        let last = newest.span.last();
+        let places = self.places(name, newest, last..last + 1)?;
+        let (part, offset) = places.first().ok_or_else(|| self.unknown(name, last))?;
+        let part = &self.parts[*part];
+        let (head, frame) = part.segment.frame(*offset, part.index.end(), part.typical_frame())?;
         Ok(StreamMetadata::from_json(&frame[head.data()]))
     }
 

@@ -3,6 +3,8 @@
 use std::{
     fs::{self, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
+    num::NonZeroU64,
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -139,6 +141,15 @@ struct RealFile(fs::File);
 impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         FileExt::read_at(&self.0, buffer, offset)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    fn will_read(&self, range: Range<u64>) {
+        use rustix::fs::{Advice, fadvise};
+        if let Some(length) = NonZeroU64::new(range.end.saturating_sub(range.start)) {
+            // A system that takes no advice reads later.
+            let _later = fadvise(&self.0, range.start, Some(length), Advice::WillNeed);
+        }
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {

@@ -4,6 +4,7 @@
 use std::{
     io,
     num::NonZeroUsize,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -80,6 +81,13 @@ fn read_only() -> io::Error {
 impl File for SharedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.opened()?.read_at(buffer, offset)
+    }
+
+    fn will_read(&self, range: Range<u64>) {
+        // What cannot be opened is told by the read.
+        if let Ok(file) = self.opened() {
+            file.will_read(range);
+        }
     }
 
     fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {

@@ -91,10 +91,7 @@ impl DiskIndex {
             return Ok(None);
         }
         let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
-        let damage = || self.file.damage(self.layout.streams.first_page);
-        let mut span = self.span(&value).ok_or_else(damage)?;
-        let last = span.postings + span.count - 1;
-        span.last_offset = self.numbers(self.layout.postings, last..last + 1)?.first().copied().unwrap_or(0);
+        let span = self.span(&value).ok_or_else(|| self.file.damage(self.layout.streams.first_page))?;
         Ok(Some(span))
     }
 
@@ -109,14 +106,13 @@ impl DiskIndex {
         self.documents.walk(&self.file)
     }
 
-    /// What the table says of a stream, but for where its last event stands; nothing where it makes no sense.
+    /// What the table says of a stream; nothing where it makes no sense.
     pub(super) fn span(&self, value: &[u8]) -> Option<Span> {
         let span = Span {
             first: le!(u64, value, 0),
             count: u64::from(le!(u32, value, 8)),
             tombstoned: value[16] & 1 != 0,
             removed: value[16] & 2 != 0,
-            last_offset: 0,
             postings: u64::from(le!(u32, value, 12)),
         };
         let room = self.layout.postings.length * U32S as u64;

@@ -220,7 +220,6 @@ impl MemoryIndex {
             count: stream.offsets.len() as u64,
             tombstoned: stream.tombstoned,
             removed: stream.removed,
-            last_offset: unpacked(*stream.offsets.last()?),
             postings: 0,
         })
     }

@@ -85,27 +85,22 @@ impl MergedIndex {
         Ok(MergedIndex { name, covered, file, layout, streams, documents, bloom, disk, broken, superseded })
     }
 
-    /// The events of a stream in all of its segments, and how far behind the first segment the newest of them stands.
-    pub(crate) fn stream(&self, name: &str, hash: u64) -> Result<Option<(usize, Span)>, Trouble> {
+    /// The events of a stream in all of its segments.
+    pub(crate) fn stream(&self, name: &str, hash: u64) -> Result<Option<Span>, Trouble> {
         if !self.bloom.may_hold(&self.file, hash)? {
             return Ok(None);
         }
         let Some(value) = self.streams.get(&self.file, name)? else { return Ok(None) };
-        let mut span = self.span(&value).ok_or_else(|| self.damage(self.layout.streams))?;
-        let last = self.postings(&span, span.last()..span.last() + 1)?;
-        let (ahead, offset) = last.first().copied().ok_or_else(|| self.damage(self.layout.postings))?;
-        span.last_offset = offset;
-        Ok(Some((ahead, span)))
+        Ok(Some(self.span(&value).ok_or_else(|| self.damage(self.layout.streams))?))
     }
 
-    /// What the table says of a stream, but for where its last event stands; nothing where it makes no sense.
+    /// What the table says of a stream; nothing where it makes no sense.
     fn span(&self, value: &[u8]) -> Option<Span> {
         let span = Span {
             first: le!(u64, value, 0),
             count: le!(u64, value, 8),
             tombstoned: value[24] & 1 != 0,
             removed: value[24] & 2 != 0,
-            last_offset: 0,
             postings: le!(u64, value, 16),
         };
         let room = self.layout.postings.length * POSTINGS as u64;

@@ -2,15 +2,13 @@
 
 use std::ops::Range;
 
-use engine_store::{
-    AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, RecordedEvent, read::check_limit,
-};
+use engine_store::{AllPage, Direction, Filter, ReadAll, ReadError, ReadFrom, read::check_limit};
 use engine_types::Position;
 
 use super::{CHUNK, nearest, next_of, pass};
 use crate::{
-    decode::{self, Decoder},
     error::Trouble,
+    fetch::Fetch,
     index::{Found, Search},
     options::LogOptions,
     units::index,
@@ -26,9 +24,7 @@ pub(crate) fn all_page(view: &View, options: &LogOptions, request: &ReadAll) -> 
         limit: request.limit,
         direction: request.direction,
         scan: if request.filter.is_everything() { u64::MAX } else { options.page_scan },
-        budget: options.page_bytes,
-        events: Vec::new(),
-        decoder: Decoder::default(),
+        fetch: Fetch::new(options),
     };
     match request.direction {
         Direction::Forwards => {
@@ -38,7 +34,7 @@ pub(crate) fn all_page(view: &View, options: &LogOptions, request: &ReadAll) -> 
                 ReadFrom::End => end,
             };
             let left = page.read(view, start..end)?;
-            Ok(AllPage { events: page.events, next: Some(Position(left.start)), end: left.is_empty() })
+            Ok(AllPage { events: page.fetch.events, next: Some(Position(left.start)), end: left.is_empty() })
         }
         Direction::Backwards => {
             let start = match request.from {
@@ -48,7 +44,7 @@ pub(crate) fn all_page(view: &View, options: &LogOptions, request: &ReadAll) -> 
             };
             let left = page.read(view, 0..start)?;
             let next = Position(left.end).previous();
-            Ok(AllPage { events: page.events, next, end: next.is_none() })
+            Ok(AllPage { events: page.fetch.events, next, end: next.is_none() })
         }
     }
 }
@@ -60,10 +56,7 @@ struct Page<'a> {
     direction: Direction,
     /// How many events may still be looked at.
     scan: u64,
-    /// How many bytes may still be read.
-    budget: u64,
-    events: Vec<RecordedEvent>,
-    decoder: Decoder,
+    fetch: Fetch,
 }
 
 impl Page<'_> {
@@ -81,7 +74,7 @@ impl Page<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.events.len() >= self.limit || self.budget == 0 || self.scan == 0
+        self.fetch.events.len() >= self.limit || self.fetch.budget == 0 || self.scan == 0
     }
 
     /// Reads from the near end of positions that are all in one part, and answers how many it passed.
@@ -96,7 +89,7 @@ impl Page<'_> {
                 kinds: &kinds,
                 positions: next_of(&left, self.direction, self.scan),
                 direction: self.direction,
-                limit: (self.limit - self.events.len()).min(index(CHUNK)),
+                limit: (self.limit - self.fetch.events.len()).min(index(CHUNK)),
             };
             let found = part.index.search(&search)?;
             let read = self.read_found(part, &found)?;
@@ -110,21 +103,23 @@ impl Page<'_> {
 
     /// Reads what was found, and answers how many of it: the page may be full before.
     fn read_found(&mut self, part: &Part, found: &Found) -> Result<usize, Trouble> {
-        let mut offsets: Vec<_> = found.events.iter().map(|(_, offset)| *offset).collect();
+        let mut places = found.events.clone();
         if self.direction == Direction::Backwards {
-            offsets.reverse();
+            places.reverse();
         }
-        let before = self.events.len();
-        let (budget, decoder) = (&mut self.budget, &mut self.decoder);
-        let read = decode::events(part, &offsets, self.direction, budget, decoder, &mut self.events)?;
-        let mut places = found.events.iter().map(|(position, _)| *position);
-        if !self.events[before..].iter().all(|event| Some(event.position.0) == places.next()) {
-            let offset = offsets.first().copied().unwrap_or(0);
-            let fault = "the index leads to events at other positions";
-            return Err(Trouble::damage(&part.segment.path, offset, fault));
-        }
+        let before = self.fetch.events.len();
+        let mut positions = found.events.iter().map(|(position, _)| *position);
+        let read = self.fetch.read(
+            &places,
+            |_| part,
+            self.direction,
+            |events| {
+                let fits = events.iter().all(|event| Some(event.position.0) == positions.next());
+                if fits { Ok(()) } else { Err("the index leads to events at other positions") }
+            },
+        )?;
         let (filter, mut place) = (self.filter, 0);
-        self.events.retain(|event| {
+        self.fetch.events.retain(|event| {
             place += 1;
             place <= before || filter.matches(event)
         });

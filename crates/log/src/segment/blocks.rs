@@ -2,7 +2,7 @@
 //!
 //! Offsets are those of the frames before compression: what is above does not know of blocks.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, ops::Range, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
@@ -139,6 +139,16 @@ impl Blocks {
             bytes.extend_from_slice(&block[begin..end]);
         }
         Ok(bytes.into())
+    }
+
+    /// Where the blocks of these bytes stand in the file.
+    pub(crate) fn on_disk(&self, range: Range<u64>) -> Range<u64> {
+        let number = |at: u64| index(at.saturating_sub(BEGIN) / self.block_bytes);
+        let first = number(range.start).min(self.table.len());
+        let blocks =
+            &self.table[first..self.table.len().min(number(range.end.saturating_sub(1)) + 1).max(first)];
+        let begin = blocks.first().map_or(0, |(offset, ..)| *offset);
+        begin..blocks.last().map_or(begin, |(offset, stored, _)| offset + u64::from(*stored))
     }
 
     fn block(&self, file: &dyn File, path: &Path, number: usize) -> Result<Bytes, Trouble> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     Fact, Newest, Stretch, View,
-    run::{Step, Steps},
+    run::{Run, Step, Steps},
 };
 use crate::{
     error::Trouble,
@@ -56,21 +56,34 @@ impl View {
     /// The newest events of a stream in some parts.
     fn newest_in(&self, parts: Range<usize>, name: &str) -> Result<Newest, Trouble> {
         let hash = stream_hash(name);
+        let in_run = |run: &Run, merged: &MergedIndex| {
+            let told = |span| Stretch { parts: (run.parts.start, run.parts.end - 1), merged: true, span };
+            Ok(merged.stream(name, hash)?.map(told))
+        };
+        let in_part =
+            |part, index: &Index| Ok(index.stream(name, hash)?.map(|span| Stretch::in_part(part, span)));
+        self.find_newest(parts, in_run, in_part)
+    }
+
+    /// Asks some parts, the newest first, and all that have a merged index at once.
+    fn find_newest<T>(
+        &self,
+        parts: Range<usize>,
+        in_run: impl Fn(&Run, &MergedIndex) -> Result<Option<T>, Trouble>,
+        in_part: impl Fn(usize, &Index) -> Result<Option<T>, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
         for step in self.steps(parts) {
             let parts = match step {
                 Step::Part(part) => part..part + 1,
-                Step::Run(run) => match run.ask(|merged| merged.stream(name, hash)) {
+                Step::Run(run) => match run.ask(|merged| in_run(run, merged)) {
                     Some(None) => continue,
-                    Some(Some((ahead, span))) => {
-                        let (first_part, part) = (run.parts.start, run.parts.start + ahead);
-                        return Ok(Some(Stretch { first_part, part, merged: true, span }));
-                    }
+                    Some(found) => return Ok(found),
                     None => run.parts.clone(),
                 },
             };
             for part in parts.rev() {
-                if let Some(span) = self.parts[part].index.stream(name, hash)? {
-                    return Ok(Some(Stretch::in_part(part, span)));
+                if let Some(found) = in_part(part, &self.parts[part].index)? {
+                    return Ok(Some(found));
                 }
             }
         }
@@ -82,7 +95,7 @@ impl View {
         let mut stretches = vec![newest];
         let mut oldest = newest;
         while oldest.span.first > first {
-            let Some(older) = self.newest_in(0..oldest.first_part, name)? else { break };
+            let Some(older) = self.newest_in(0..oldest.parts.0, name)? else { break };
             stretches.push(older);
             oldest = older;
         }
@@ -102,27 +115,34 @@ impl View {
             Ok::<_, Trouble>(offsets.into_iter().map(move |offset| (part, offset)))
         };
         if !stretch.merged {
-            return Ok(in_part(stretch.part, stretch, revisions)?.collect());
+            return Ok(in_part(stretch.parts.0, stretch, revisions)?.collect());
         }
-        let run = self.runs.iter().find(|run| run.parts.start == stretch.first_part);
+        let (first_part, last_part) = stretch.parts;
+        let run = self.runs.iter().find(|run| run.parts.start == first_part);
         let told = run.and_then(|run| run.ask(|merged| merged.postings(&stretch.span, revisions.clone())));
         if let Some(postings) = told {
-            let place = |(ahead, offset)| (stretch.first_part + ahead, offset);
+            let place = |(ahead, offset)| (first_part + ahead, offset);
             return Ok(postings.into_iter().map(place).collect());
         }
         // The merged index could not be read: the parts are asked one by one.
         let mut places = Vec::new();
-        let Some(newest) = self.newest_in(stretch.first_part..stretch.part + 1, name)? else {
+        let Some(newest) = self.newest_in(first_part..last_part + 1, name)? else {
             return Ok(places);
         };
         for stretch in self.stretches(name, newest, revisions.start)? {
             let span = stretch.span;
             let here = revisions.start.max(span.first)..revisions.end.min(span.last() + 1);
             if !here.is_empty() {
-                places.extend(in_part(stretch.part, &stretch, here)?);
+                places.extend(in_part(stretch.parts.0, &stretch, here)?);
             }
         }
         Ok(places)
+    }
+
+    /// What is wrong when the events of a stream have a gap.
+    pub(crate) fn unknown(&self, name: &str, revision: u64) -> Trouble {
+        let fault = format!("no index knows revision {revision} of stream `{name}`");
+        Trouble::damage(&self.written().segment.path, 0, fault)
     }
 
     /// The newest of a document, and the part where it stands.
@@ -137,28 +157,17 @@ impl View {
         parts: usize,
     ) -> Result<Option<(usize, DocumentEntry)>, Trouble> {
         let hash = document_hash(key);
-        for step in self.steps(0..parts) {
-            let parts = match step {
-                Step::Part(part) => part..part + 1,
-                Step::Run(run) => match run.ask(|merged| merged.document(key, hash)) {
-                    Some(None) => continue,
-                    Some(Some((ahead, entry))) => return Ok(Some((run.parts.start + ahead, entry))),
-                    None => run.parts.clone(),
-                },
-            };
-            for part in parts.rev() {
-                if let Some(entry) = self.parts[part].index.document(key, hash)? {
-                    return Ok(Some((part, entry)));
-                }
-            }
-        }
-        Ok(None)
+        let in_run = |run: &Run, merged: &MergedIndex| {
+            Ok(merged.document(key, hash)?.map(|(ahead, entry)| (run.parts.start + ahead, entry)))
+        };
+        let in_part = |part, index: &Index| Ok(index.document(key, hash)?.map(|entry| (part, entry)));
+        self.find_newest(0..parts, in_run, in_part)
     }
 }
 
 impl Stretch {
     fn in_part(part: usize, span: crate::index::Span) -> Self {
-        Stretch { first_part: part, part, merged: false, span }
+        Stretch { parts: (part, part), merged: false, span }
     }
 }
 

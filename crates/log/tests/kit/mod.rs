@@ -7,6 +7,7 @@ pub mod meddled;
 pub mod place;
 pub mod scavenged;
 pub mod tamper;
+pub mod watched;
 
 use std::{
     collections::BTreeMap,
