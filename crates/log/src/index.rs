@@ -42,7 +42,8 @@ pub(crate) struct Span {
     /// Whether it keeps only the number of an event that was removed. It is the only one then, and nothing of the
     /// stream is before it.
     pub removed: bool,
-    /// Where their offsets stand in an index file.
+    /// Where their offsets stand in an index file. In a merged index, the only event of a stream stands at what would be
+    /// there.
     pub postings: u64,
 }
 

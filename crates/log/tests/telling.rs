@@ -48,7 +48,7 @@ fn strewn(options: &LogOptions) -> Watched {
 }
 
 /// What a read asks of the segments.
-fn calls(disk: &Watched, options: &LogOptions, read: impl AsyncFn(&LogStore)) -> Vec<(String, Call)> {
+fn calls(disk: &Watched, options: &LogOptions, read: &impl AsyncFn(&LogStore)) -> Vec<(String, Call)> {
     wait(async {
         let store = LogStore::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
         disk.forget();
@@ -98,7 +98,7 @@ fn behind_a_read_that_waited_all_others_of_a_stream_are_told_before_they_are_rea
     let options = options(Duration::ZERO);
     let disk = strewn(&options);
     for direction in [Direction::Forwards, Direction::Backwards] {
-        let calls = calls(&disk, &options, async |store| read_stream(store, direction).await);
+        let calls = calls(&disk, &options, &async |store: &LogStore| read_stream(store, direction).await);
         let (untold, reads) = untold(&calls);
         assert_eq!(
             (untold, reads as u64),
@@ -115,7 +115,7 @@ fn events_that_a_filter_finds_are_told_too() {
     let mut options = options(Duration::ZERO);
     options.segment_names = 1_000;
     let disk = strewn(&options);
-    let calls = calls(&disk, &options, async |store| read_all(store).await);
+    let calls = calls(&disk, &options, &async |store: &LogStore| read_all(store).await);
     let (untold, reads) = untold(&calls);
     let segments = calls.iter().map(|(file, _)| file).collect::<BTreeSet<_>>().len();
     assert!(reads as u64 == EACH && segments < 6, "{reads} in {segments}: {calls:?}");
@@ -127,7 +127,8 @@ fn of_compressed_segments_it_is_told_where_the_blocks_stand() {
     let compression = Compression { block_bytes: 4 << 10, ..Compression::default() };
     let options = options(Duration::ZERO).compression(compression);
     let disk = strewn(&options);
-    let calls = calls(&disk, &options, async |store| read_stream(store, Direction::Forwards).await);
+    let calls =
+        calls(&disk, &options, &async |store: &LogStore| read_stream(store, Direction::Forwards).await);
     let waited = calls.iter().filter(|(file, _)| *file == calls[0].0).count();
     let (untold, reads) = untold(&calls[waited..]);
     assert!(reads as u64 >= EACH - 1 && untold <= 2, "the second, which may be two blocks: {calls:?}");
@@ -137,6 +138,7 @@ fn of_compressed_segments_it_is_told_where_the_blocks_stand() {
 fn while_no_read_waits_nothing_is_told() {
     let options = options(Duration::MAX);
     let disk = strewn(&options);
-    let calls = calls(&disk, &options, async |store| read_stream(store, Direction::Forwards).await);
+    let calls =
+        calls(&disk, &options, &async |store: &LogStore| read_stream(store, Direction::Forwards).await);
     assert_eq!(untold(&calls), (10, 10), "{calls:?}");
 }

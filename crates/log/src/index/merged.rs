@@ -28,7 +28,7 @@ use super::{
 use crate::{
     disk::Disk,
     error::Trouble,
-    units::{index, le, unpacked},
+    units::{ALIGN, index, le},
 };
 use layout::{Covered, DOCUMENT, Layout, MergedName, POSTINGS, STREAM};
 use merge::Sources;
@@ -103,15 +103,23 @@ impl MergedIndex {
             removed: value[24] & 2 != 0,
             postings: le!(u64, value, 16),
         };
+        span.first.checked_add(span.count)?;
         let room = self.layout.postings.length * POSTINGS as u64;
-        let behind = span.postings.checked_add(span.count)?;
-        let fits = span.count > 0 && behind <= room && span.first.checked_add(span.count).is_some();
+        let fits = match span.count {
+            0 => false,
+            1 => self.place(span.postings).is_some(),
+            count => span.postings.checked_add(count).is_some_and(|behind| behind <= room),
+        };
         fits.then_some(span)
     }
 
     /// Where these revisions of a stream stand, which are within its span: how far behind the first segment, and at
     /// which offset.
     pub(crate) fn postings(&self, span: &Span, revisions: Range<u64>) -> Result<Vec<(usize, u64)>, Trouble> {
+        if span.count == 1 && !revisions.is_empty() {
+            let only = self.place(span.postings).ok_or_else(|| self.damage(self.layout.streams))?;
+            return Ok(vec![only]);
+        }
         let mut places =
             span.postings + (revisions.start - span.first)..span.postings + (revisions.end - span.first);
         let mut postings = Vec::with_capacity(index(places.end - places.start));
@@ -120,16 +128,18 @@ impl MergedIndex {
             let page = self.file.page(self.layout.postings.first_page + number)?;
             let behind = places.end.min((number + 1) * POSTINGS as u64);
             for place in places.start..behind {
-                let at = index(place % POSTINGS as u64) * 8;
-                let ahead = le!(u32, page, at + 4) as usize;
-                if ahead >= self.covered.len() {
-                    return Err(self.damage(self.layout.postings));
-                }
-                postings.push((ahead, unpacked(le!(u32, page, at))));
+                let place = self.place(le!(u64, page, index(place % POSTINGS as u64) * 8));
+                postings.push(place.ok_or_else(|| self.damage(self.layout.postings))?);
             }
             places.start = behind;
         }
         Ok(postings)
+    }
+
+    /// How far behind the first segment, and at which offset; nothing where there is no such segment.
+    fn place(&self, packed: u64) -> Option<(usize, u64)> {
+        let ahead = index(packed >> 32);
+        (ahead < self.covered.len()).then(|| (ahead, (packed & u64::from(u32::MAX)) * ALIGN))
     }
 
     /// The newest of a document, and how far behind the first segment it stands.

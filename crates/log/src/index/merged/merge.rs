@@ -70,43 +70,62 @@ impl Sources<'_> {
         pages.finish(&layout.first_page(&self.name, self.store)).map_err(Failure::Disk)
     }
 
-    /// Writes where the events of all streams stand, and answers how many streams there are.
+    /// Writes where the events of all streams stand that have more than one, and answers how many streams there are.
     fn postings(&self, pages: &mut Pages<'_>, goes_on: &dyn Fn() -> bool) -> Result<(Extent, u64), Failure> {
         let first_page = pages.next();
-        let (walks, mut places): (_, Vec<_>) = self
-            .indexes
-            .iter()
-            .map(|index| {
-                let (walk, pages) = index.walk_streams();
-                (walk, Places { pages, page: Bytes::new(), passed: 0 })
-            })
-            .unzip();
-        let mut names = Together::of(walks, goes_on)?;
+        let mut all = Streams::of(self, goes_on)?;
         let (mut page, mut streams) = (Vec::with_capacity(POSTINGS * 8), 0);
-        while let Some(name) = names.next()? {
-            streams += 1;
-            let mut last = None;
-            for (ahead, value) in &names.found {
-                let span = self.follows(&name, *ahead, value, last)?;
-                last = Some(span);
-                for _ in 0..span.count {
-                    let place = places[*ahead].next(&span)?;
-                    page.extend_from_slice(&place.to_le_bytes());
-                    page.extend_from_slice(&crate::units::short(*ahead).to_le_bytes());
-                    if page.len() == POSTINGS * 8 {
-                        pages.push(&page);
-                        page.clear();
-                    }
-                }
+        let mut write = |pages: &mut Pages<'_>, place: u64| {
+            page.extend_from_slice(&place.to_le_bytes());
+            if page.len() == POSTINGS * 8 {
+                pages.push(&page);
+                page.clear();
             }
-            if pages.has_failed() {
+        };
+        loop {
+            let (mut count, mut first) = (0_u64, 0);
+            let next = all.next(|place| {
+                if count == 0 {
+                    first = place;
+                }
+                if count == 1 {
+                    write(pages, first);
+                }
+                if count >= 1 {
+                    write(pages, place);
+                }
+                count += 1;
+            })?;
+            if next.is_none() || pages.has_failed() {
                 break;
             }
+            streams += 1;
         }
         if !page.is_empty() {
             pages.push(&page);
         }
         Ok((Extent { first_page, length: pages.next() - first_page }, streams))
+    }
+
+    fn streams(
+        &self,
+        pages: &mut Pages<'_>,
+        lines: &mut Lines,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(Extent, Vec<u8>), Failure> {
+        let mut all = Streams::of(self, goes_on)?;
+        let mut table = TableWriter::new(pages);
+        let (mut posting, mut last) = (0, 0);
+        while let Some((name, span)) = all.next(|place| last = place)? {
+            lines.add(bloom::hash(Of::Stream, &name));
+            if span.count == 1 {
+                table.add(&name, &stream_value(&span, last));
+            } else {
+                table.add(&name, &stream_value(&span, posting));
+                posting += span.count;
+            }
+        }
+        Ok(table.finish())
     }
 
     /// What one index says of a stream, which must follow what the one before it says.
@@ -119,32 +138,6 @@ impl Sources<'_> {
         let span = self.indexes[ahead].span(value).ok_or_else(contradiction)?;
         let fits = last.is_none_or(|last| last.last() + 1 == span.first && !last.tombstoned && !span.removed);
         if fits { Ok(span) } else { Err(contradiction()) }
-    }
-
-    fn streams(
-        &self,
-        pages: &mut Pages<'_>,
-        lines: &mut Lines,
-        goes_on: &dyn Fn() -> bool,
-    ) -> Result<(Extent, Vec<u8>), Failure> {
-        let walks = self.indexes.iter().map(|index| index.walk_streams().0).collect();
-        let mut names = Together::of(walks, goes_on)?;
-        let mut table = TableWriter::new(pages);
-        let mut posting = 0_u64;
-        while let Some(name) = names.next()? {
-            let mut all: Option<Span> = None;
-            for (ahead, value) in &names.found {
-                let span = self.follows(&name, *ahead, value, all)?;
-                let all = all.get_or_insert(Span { count: 0, ..span });
-                all.count += span.count;
-                all.tombstoned = span.tombstoned;
-            }
-            let Some(all) = all else { continue };
-            lines.add(bloom::hash(Of::Stream, &name));
-            table.add(&name, &stream_value(&all, posting));
-            posting += all.count;
-        }
-        Ok(table.finish())
     }
 
     fn count_documents(&self, goes_on: &dyn Fn() -> bool) -> Result<u64, Failure> {
@@ -180,13 +173,50 @@ impl Sources<'_> {
     }
 }
 
-fn stream_value(span: &Span, posting: u64) -> [u8; STREAM] {
+/// `place` is where its only event stands, or the number of the first of its postings.
+fn stream_value(span: &Span, place: u64) -> [u8; STREAM] {
     let mut value = [0; STREAM];
     value[..8].copy_from_slice(&span.first.to_le_bytes());
     value[8..16].copy_from_slice(&span.count.to_le_bytes());
-    value[16..24].copy_from_slice(&posting.to_le_bytes());
+    value[16..24].copy_from_slice(&place.to_le_bytes());
     value[24] = u8::from(span.tombstoned) | (u8::from(span.removed) << 1);
     value
+}
+
+/// All streams of the segments in order.
+struct Streams<'a> {
+    sources: &'a Sources<'a>,
+    names: Together<'a>,
+    places: Vec<Places<'a>>,
+}
+
+impl<'a> Streams<'a> {
+    fn of(sources: &'a Sources<'a>, goes_on: &'a dyn Fn() -> bool) -> Result<Self, Failure> {
+        let walk = |index: &&'a DiskIndex| {
+            let (walk, pages) = index.walk_streams();
+            (walk, Places { pages, page: Bytes::new(), passed: 0 })
+        };
+        let (walks, places) = sources.indexes.iter().map(walk).unzip();
+        Ok(Streams { sources, names: Together::of(walks, goes_on)?, places })
+    }
+
+    /// The next name and what all segments say of it. Each place of its events is told, the oldest first: the offset in
+    /// units of 8, and above 32 bits how far behind the first segment.
+    fn next(&mut self, mut tell: impl FnMut(u64)) -> Result<Option<(Bytes, Span)>, Failure> {
+        let Some(name) = self.names.next()? else { return Ok(None) };
+        let (mut all, mut last): (Option<Span>, Option<Span>) = (None, None);
+        for (ahead, value) in &self.names.found {
+            let span = self.sources.follows(&name, *ahead, value, last)?;
+            for _ in 0..span.count {
+                tell(u64::from(self.places[*ahead].next(&span)?) | ((*ahead as u64) << 32));
+            }
+            let all = all.get_or_insert(Span { count: 0, ..span });
+            all.count += span.count;
+            all.tombstoned = span.tombstoned;
+            last = Some(span);
+        }
+        Ok(all.map(|all| (name, all)))
+    }
 }
 
 /// Where the events of one segment stand, stream by stream.
