@@ -1,4 +1,7 @@
-//! Whether the log becomes slower with its size: the same figures with few events and with many.
+//! Whether the log becomes slower with its size: the same figures with few events and with many, and what the files
+//! themselves give at that size, measured in turns with it.
+
+mod floor;
 
 use std::{
     path::Path,
@@ -7,12 +10,14 @@ use std::{
 };
 
 use engine_store::EventStore;
+use tokio::runtime::Runtime;
 
 use crate::{
     event::append,
     stores::{Log, Reader, Rival},
     work::{concurrent, runtime},
 };
+use floor::{Appends, Segments};
 
 /// Events of one stream, scattered over the whole store.
 const EACH: u64 = 20;
@@ -20,8 +25,15 @@ const EACH: u64 = 20;
 /// Events that are written together when the store is filled.
 const TOGETHER: u64 = 20_000;
 
-/// Streams that are read, at most.
+/// So often a stream is read.
 const READ: u64 = 20_000;
+
+/// So many events are scanned at least, if need be again and again.
+const SCANNED: u64 = 5_000_000;
+
+/// Lone appends are made in so many rounds of so many.
+const ROUNDS: u64 = 20;
+const APPENDS: u64 = 100;
 
 /// Measures with so many events, and prints one column for each size.
 pub fn run(folder: &Path, sizes: &[u64], share: u64) -> anyhow::Result<()> {
@@ -29,9 +41,9 @@ pub fn run(folder: &Path, sizes: &[u64], share: u64) -> anyhow::Result<()> {
     for size in sizes {
         columns.push(measure(&folder.join(size.to_string()), *size / share)?);
     }
-    println!("{:<44}{}", "", sizes.iter().map(|size| format!("{:>16}", size / share)).collect::<String>());
+    println!("{:<44}{}", "", sizes.iter().map(|size| format!("{:>24}", size / share)).collect::<String>());
     for line in 0..columns[0].len() {
-        let figures = columns.iter().map(|column| format!("{:>16}", column[line].1));
+        let figures = columns.iter().map(|column| format!("{:>24}", column[line].1));
         println!("{:<44}{}", columns[0][line].0, figures.collect::<String>());
     }
     Ok(())
@@ -55,18 +67,8 @@ fn measure(folder: &Path, events: u64) -> anyhow::Result<Figures> {
     let begin = Instant::now();
     settle(folder)?;
     figures.push(("until all indexes are merged", format!("{:.1?}", begin.elapsed())));
-    let mut reader = log.reader()?;
-    reading(&mut reader, streams, &mut figures)?;
-
-    let lone = 1_000;
-    let begin = Instant::now();
-    runtime.block_on(async {
-        for number in 0..lone {
-            log.append(append(number * 7_919 % streams, 1)).await?;
-        }
-        anyhow::Ok(())
-    })?;
-    figures.push(("lone durable append", rate(lone, begin.elapsed())));
+    reading(&log, folder, streams, &mut figures)?;
+    lone_appends(&log, folder, &runtime, streams, &mut figures)?;
     let rival = Arc::new(Rival::Log(log.clone()));
     let begin = Instant::now();
     let count = runtime.block_on(concurrent(&rival, 200_000, 0))?;
@@ -102,18 +104,58 @@ fn settle(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn reading(reader: &mut impl Reader, streams: u64, figures: &mut Figures) -> anyhow::Result<()> {
+/// Streams at random, each followed by as many reads of the files at random; then everything.
+fn reading(log: &Log, folder: &Path, streams: u64, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut reader = log.reader()?;
+    let mut files = Segments::of(folder)?;
     for what in ["streams at random, events, cold", "streams at random, events, warm"] {
-        let (begin, mut count) = (Instant::now(), 0);
-        for number in 0..READ.min(streams) {
+        let (mut count, mut took, mut raw) = (0, Duration::ZERO, Duration::ZERO);
+        files.begin_again();
+        for number in 0..READ {
             let name = format!("account-{}", number * 7_919 % streams);
-            count += reader.stream(&name)?;
+            let begin = Instant::now();
+            let read = reader.stream(&name)?;
+            took += begin.elapsed();
+            raw += files.read_at_random(read)?;
+            count += read;
         }
-        figures.push((what, rate(count, begin.elapsed())));
+        figures.push((what, beside(count, took, raw)));
     }
-    let begin = Instant::now();
-    let count = reader.scan()?;
-    figures.push(("scan of all events", rate(count, begin.elapsed())));
+    // The first time it is read into the memory of the system, as far as it has room.
+    let times = SCANNED.div_ceil(reader.scan()?);
+    let (mut count, mut took, mut raw) = (0, Duration::ZERO, Duration::ZERO);
+    for _ in 0..times {
+        let begin = Instant::now();
+        count += reader.scan()?;
+        took += begin.elapsed();
+        raw += files.read_all()?;
+    }
+    figures.push(("scan of all events", beside(count, took, raw)));
+    Ok(())
+}
+
+/// One caller that waits for each append, in turns with one that writes and syncs a file.
+fn lone_appends(
+    log: &Log,
+    folder: &Path,
+    runtime: &Runtime,
+    streams: u64,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let mut file = Appends::to(&folder.with_extension("raw"))?;
+    let (mut took, mut raw) = (Duration::ZERO, Duration::ZERO);
+    for round in 0..ROUNDS {
+        raw += file.append(APPENDS)?;
+        let begin = Instant::now();
+        runtime.block_on(async {
+            for number in round * APPENDS..(round + 1) * APPENDS {
+                log.append(append(number * 7_919 % streams, 1)).await?;
+            }
+            anyhow::Ok(())
+        })?;
+        took += begin.elapsed();
+    }
+    figures.push(("lone durable append", beside(ROUNDS * APPENDS, took, raw)));
     Ok(())
 }
 
@@ -133,6 +175,12 @@ async fn fill(log: &Log, events: u64, streams: u64) -> anyhow::Result<()> {
 
 fn rate(count: u64, took: Duration) -> String {
     format!("{:.0}/s", count as f64 / took.as_secs_f64())
+}
+
+/// A rate, and what share it is of that of the files.
+fn beside(count: u64, took: Duration, raw: Duration) -> String {
+    let share = 100.0 * raw.as_secs_f64() / took.as_secs_f64();
+    format!("{}, {share:.0} % of raw", rate(count, took))
 }
 
 fn resident_mib() -> u64 {
