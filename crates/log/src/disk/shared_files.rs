@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    num::NonZeroUsize,
     ops::Range,
     sync::{
         Arc,
@@ -11,8 +10,11 @@ use std::{
     },
 };
 
-use lru::LruCache;
-use parking_lot::Mutex;
+use foldhash::fast::RandomState;
+use quick_cache::{
+    UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use super::{Disk, File, Mode};
 
@@ -20,15 +22,17 @@ use super::{Disk, File, Mode};
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     disk: Arc<dyn Disk>,
-    open: Mutex<LruCache<u64, Arc<dyn File>>>,
+    open: Cache<u64, Arc<dyn File>, UnitWeighter, RandomState>,
     numbers: AtomicU64,
 }
 
 impl OpenFiles {
     /// Keeps up to `limit` files open, and at least one.
     pub(crate) fn new(disk: Arc<dyn Disk>, limit: usize) -> Arc<Self> {
-        let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
-        Arc::new(OpenFiles { disk, open: Mutex::new(LruCache::new(limit)), numbers: AtomicU64::new(0) })
+        let limit = limit.max(1);
+        let (random, lifecycle) = (RandomState::default(), DefaultLifecycle::default());
+        let open = Cache::with(limit, limit as u64, UnitWeighter, random, lifecycle);
+        Arc::new(OpenFiles { disk, open, numbers: AtomicU64::new(0) })
     }
 
     /// A file that is read by its name, which must stand for the same content as long as the file is used.
@@ -44,7 +48,7 @@ impl OpenFiles {
 
     /// How many files are open.
     pub(crate) fn count(&self) -> usize {
-        self.open.lock().len()
+        self.open.len()
     }
 }
 
@@ -58,19 +62,18 @@ struct SharedFile {
 
 impl SharedFile {
     fn opened(&self) -> io::Result<Arc<dyn File>> {
-        if let Some(file) = self.files.open.lock().get(&self.number) {
-            return Ok(file.clone());
+        if let Some(file) = self.files.open.get(&self.number) {
+            return Ok(file);
         }
-        // Not under the lock: others read meanwhile.
         let file = self.files.disk.open(&self.name, Mode::Read)?;
-        self.files.open.lock().put(self.number, file.clone());
+        self.files.open.insert(self.number, file.clone());
         Ok(file)
     }
 }
 
 impl Drop for SharedFile {
     fn drop(&mut self) {
-        self.files.open.lock().pop(&self.number);
+        self.files.open.remove(&self.number);
     }
 }
 
