@@ -58,8 +58,11 @@ impl<S> Awake<S> {
         self.until = (bytes < HEAD).then(|| now + REST_WITHIN.min(self.within));
     }
 
-    /// The client was told something.
+    /// The client was told something. One who had time to go on after what it was told before listens only.
     fn answered(&mut self, now: Instant) {
+        if self.answered.is_some_and(|before| now - before >= self.within) {
+            self.prompt /= 2;
+        }
         self.answered = Some(now);
         self.until = Some(now + self.within);
     }
@@ -184,6 +187,28 @@ mod tests {
         awake.heard(HEAD, now + MOMENT);
         awake.answered(now);
         assert!(!awake.is_worth_a_moment(now), "twice");
+    }
+
+    #[test]
+    fn a_subscriber_who_is_told_one_thing_after_the_other_is_not_waited_for() {
+        let mut now = Instant::now();
+        let mut awake = prompt(MOST, now);
+        for _ in 0..2 {
+            now += MOMENT;
+            awake.answered(now);
+        }
+        assert!(!awake.is_worth_a_moment(now));
+    }
+
+    #[test]
+    fn answers_that_are_written_in_pieces_are_one() {
+        let mut now = Instant::now();
+        let mut awake = prompt(ENOUGH, now);
+        for _ in 0..10 {
+            now += MOMENT / 2;
+            awake.answered(now);
+        }
+        assert!(awake.is_worth_a_moment(now));
     }
 
     #[test]
