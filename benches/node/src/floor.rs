@@ -3,7 +3,7 @@
 //! What it reaches is what this client, HTTP/2 and this machine leave to any server behind them. It knows no more of
 //! the protocol than the client insists on: messages within messages are bytes to it.
 
-use std::{convert::Infallible, io::Write, net::SocketAddr};
+use std::{convert::Infallible, io::Write, net::SocketAddr, time::Duration};
 
 use anyhow::Result;
 use bytes::{Buf, Bytes, BytesMut};
@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::prompt::Prompt;
+use crate::{awake::Awake, prompt::Prompt};
 
 /// How many bytes stand before each message: whether it is compressed, and how long it is.
 const HEAD: usize = 5;
@@ -30,6 +30,9 @@ const APPENDED: &[u8] = &[0x08, 0x00, 0x1a, 0x00];
 
 /// `AppendResp`: that, as its success.
 const APPEND: &[u8] = &[0x0a, 0x04, 0x08, 0x00, 0x1a, 0x00];
+
+/// How long it stays awake for a client after an answer: as long as the node does.
+const AWAKE: Duration = Duration::from_micros(300);
 
 type Answer = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -84,8 +87,9 @@ pub fn serve() -> Result<()> {
 async fn connection(stream: TcpStream) {
     let mut server = http2::Builder::new(TokioExecutor::new());
     server.max_concurrent_streams(4_096);
+    let stream = Awake::new(Prompt(stream), AWAKE);
     // However it ends, somebody else says so.
-    let _ = server.serve_connection(TokioIo::new(Prompt(stream)), service_fn(answer)).await;
+    let _ = server.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Answer>, hyper::Error> {

@@ -9,6 +9,8 @@
 //! cargo run --release --manifest-path benches/node/Cargo.toml -- target/release/engine v/bin/umadb [SECONDS]
 //! ```
 
+#[path = "../../../crates/server/src/listen/awake.rs"]
+mod awake;
 mod cost;
 mod floor;
 #[path = "../../../crates/server/src/listen/prompt.rs"]

@@ -36,6 +36,10 @@ pub struct Limits {
     pub regex_steps: usize,
     /// How long a connection may take to agree on TLS, or to send the head of a request. Default: 10 s.
     pub handshake_patience: Duration,
+    /// How long the thread of a connection stays awake for the next call of a client that calls again as soon as it has
+    /// its answer, where this is HTTP/2 without TLS: that spares the client waking it. It works for nothing meanwhile, as
+    /// far as nobody else wants the processor. Zero: not at all. Default: 300 µs.
+    pub awake: Duration,
     /// How long a stop waits for the calls that are open. Default: 5 s.
     pub drain_patience: Duration,
 }
@@ -56,6 +60,7 @@ impl Default for Limits {
             subscriber_patience: Duration::from_secs(30),
             regex_steps: 100_000,
             handshake_patience: Duration::from_secs(10),
+            awake: Duration::from_micros(300),
             drain_patience: Duration::from_secs(5),
         }
     }

@@ -1,5 +1,6 @@
 //! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
 
+mod awake;
 mod calls;
 mod lanes;
 mod prompt;
@@ -23,7 +24,7 @@ use tokio_util::{
 };
 use tonic::body::Body;
 
-use self::{calls::Calls, prompt::Prompt};
+use self::{awake::Awake, calls::Calls, prompt::Prompt};
 use crate::{core::Core, front::Front};
 
 /// How long to wait before another connection is taken, where the system has no more files for it.
@@ -109,7 +110,8 @@ async fn change_lane(core: Arc<Core>, stream: TcpStream, front: Front) {
         match TcpStream::from_std(stream) {
             Ok(stream) => {
                 let calls = Calls::default();
-                let connection = speak(&core, Prompt(stream), front.service(), calls.clone());
+                let stream = Awake::new(Prompt(stream), core.limits.awake);
+                let connection = speak(&core, stream, front.service(), calls.clone());
                 calls.beside(connection).await;
             }
             Err(error) => tracing::warn!(%error, "a connection was not taken"),
