@@ -129,7 +129,7 @@ fn ask(index: &DiskIndex) {
     let known = names.iter().map(|(name, _)| name.as_str()).chain(["account-1", "$$account-1", ""]);
     for name in known {
         if let Ok(Some(span)) = index.stream(name, stream_hash(name)) {
-            let end = span.last().min(span.first + 1_000) + 1;
+            let end = span.last().min(span.first.saturating_add(1_000)) + 1;
             let _offsets = index.stream_offsets(&span, span.first..end);
         }
     }

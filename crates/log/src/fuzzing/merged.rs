@@ -34,7 +34,7 @@ pub fn merged(bytes: &[u8]) {
     let known = names.iter().map(|(name, _)| name.as_str()).chain(["account-1", "$$account-1", ""]);
     for name in known {
         if let Ok(Some(span)) = index.stream(name, stream_hash(name)) {
-            let end = span.last().min(span.first + 1_000) + 1;
+            let end = span.last().min(span.first.saturating_add(1_000)) + 1;
             let postings = index.postings(&span, span.first..end).unwrap_or_default();
             assert!(postings.iter().all(|(ahead, _)| *ahead < 4), "all events stand in the segments");
         }
