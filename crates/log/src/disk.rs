@@ -52,6 +52,11 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Those of the file system.
     fn sync(&self) -> io::Result<()>;
 
+    /// How many bytes may still be written, where that is known.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
     /// Takes the lock of the directory, which is free again when the answer is dropped.
     ///
     /// # Errors

@@ -139,6 +139,7 @@ fn merge(
     let covered = of.iter().map(|part| Covered::of(part)).collect::<Result<Vec<_>, Trouble>>()?;
     let rebuilt = || Failure::Contradiction("the index of one of them is not in its file".to_owned());
     let indexes = in_files(of).ok_or_else(rebuilt)?;
+    leave_room(shared, &indexes)?;
     let sources = Sources { store, name, indexes: &indexes, covered: &covered };
     let disk = &*shared.disk;
     let unfinished = format!("{}{UNFINISHED}", name.file());
@@ -151,6 +152,22 @@ fn merge(
         let _stays = (disk.remove(&unfinished), disk.remove(&name.file()));
     }
     merged
+}
+
+/// Nothing is merged where the next segment might not find room beside it. A merged index is smaller than what it is made
+/// of.
+fn leave_room(shared: &Shared, indexes: &[&DiskIndex]) -> Result<(), Failure> {
+    let most = indexes.iter().map(|index| index.bytes()).sum::<u64>();
+    let wanted = most.saturating_add(shared.options.segment_bytes);
+    match shared.disk.room() {
+        Some(room) if room < wanted => {
+            let why = format!(
+                "there is room for {room} bytes more, and {wanted} are wanted, so that all can be written"
+            );
+            Err(Failure::Disk(io::Error::new(io::ErrorKind::StorageFull, why)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write(
@@ -216,75 +233,4 @@ impl Sink for ToFile {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use engine_store::{AppendRequest, EventStore, NewEvent};
-    use engine_types::{ExpectedRevision, StreamName};
-
-    use super::*;
-    use crate::{
-        LogOptions, LogStore,
-        disk::sim::SimDisk,
-        opening::{self, Opened},
-    };
-
-    /// A store of five full segments, whose indexes are not merged.
-    fn full(disk: &SimDisk) -> Opened {
-        let mut options = LogOptions { merged_segments: 0, segment_names: 1, ..LogOptions::default() };
-        options.index_in_background = false;
-        let store = LogStore::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        for number in 0..6 {
-            let event = NewEvent::json(uuid::Uuid::now_v7(), "Noted", &serde_json::json!({})).unwrap();
-            let stream = StreamName::new(format!("account-{number}")).unwrap();
-            let request = AppendRequest::to(stream, ExpectedRevision::Any, vec![event]);
-            runtime.block_on(store.append(request)).unwrap();
-        }
-        runtime.block_on(store.close()).unwrap();
-        drop(store);
-        opening::open(Arc::new(disk.clone()), options).unwrap()
-    }
-
-    fn merged_files(disk: &SimDisk) -> usize {
-        disk.files().keys().filter(|name| name.starts_with("merged-")).count()
-    }
-
-    #[test]
-    fn what_was_made_of_segments_that_were_exchanged_meanwhile_is_not_used_and_goes() {
-        let disk = SimDisk::new();
-        let Opened { shared, writer } = full(&disk);
-        let view = shared.view();
-        let again = FileIndex::open(&shared.disk, &view.parts[2].segment, &shared.pages).unwrap().unwrap();
-        shared.exchange_parts(Part::of(view.parts[2].segment.clone(), Index::File(Box::new(again))));
-        merge(&shared, &view, &(0..4), &|| true).unwrap();
-        assert_eq!((shared.view().runs.len(), merged_files(&disk)), (0, 0));
-        merge(&shared, &shared.view(), &(0..4), &|| true).unwrap();
-        assert_eq!((shared.view().runs.len(), merged_files(&disk)), (1, 1));
-        drop(writer);
-    }
-
-    #[test]
-    fn segments_that_are_exchanged_before_others_leave_their_indexes_where_they_belong() {
-        let disk = SimDisk::new();
-        let Opened { shared, writer } = full(&disk);
-        merge(&shared, &shared.view(), &(1..5), &|| true).unwrap();
-        let stream = StreamName::new("account-3").unwrap();
-        let before = shared.view().stream(&stream).unwrap().newest.unwrap().parts;
-        let (view, nothing) = (shared.view(), crate::index::memory::MemoryIndex::starting(1, 0));
-        // The first segment has two parts for a while, as the last one may have when a store was opened.
-        let rest = Part::of(view.parts[0].segment.clone(), Index::memory(nothing));
-        let parts =
-            [view.parts[0].clone(), Arc::new(rest)].into_iter().chain(view.parts[1..].iter().cloned());
-        let runs = view.runs.iter().map(|run| Run { parts: 2..6, index: run.index.clone() }).collect();
-        shared.set_view(View::of(parts.collect(), runs, 16));
-        assert_eq!(
-            shared.view().stream(&stream).unwrap().newest.unwrap().parts,
-            (before.0 + 1, before.1 + 1)
-        );
-        let again = FileIndex::open(&shared.disk, &view.parts[0].segment, &shared.pages).unwrap().unwrap();
-        shared.exchange_parts(Part::of(view.parts[0].segment.clone(), Index::File(Box::new(again))));
-        assert_eq!(shared.view().stream(&stream).unwrap().newest.unwrap().parts, before);
-        assert_eq!(shared.view().runs[0].parts, 1..5);
-        drop(writer);
-    }
-}
+mod tests;

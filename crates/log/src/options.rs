@@ -57,7 +57,8 @@ pub struct LogOptions {
     pub index_in_background: bool,
     /// The indexes of so many neighbouring full segments are merged into one, in the background: 64; and before there are
     /// so many, those of 16 and of 4. With less than 4, none are. A stream whose events are strewn over many segments is
-    /// then found by looking once and not in each of them.
+    /// then found by looking once and not in each of them. Where the disk has no room for that and for a full segment beside
+    /// it, they are not merged, and that is told.
     pub merged_segments: usize,
     /// Where a read took so long, it waited for the disk: 50 µs. From then on, the system is told all places where the
     /// events of a page stand before they are read, so that the disk finds them side by side and not one after the other.

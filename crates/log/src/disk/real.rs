@@ -61,6 +61,11 @@ impl Disk for Directory {
         fs::File::open(&self.path)?.sync_all()
     }
 
+    fn room(&self) -> Option<u64> {
+        let known = rustix::fs::statvfs(&self.path).ok()?;
+        known.f_bavail.checked_mul(known.f_frsize)
+    }
+
     fn lock(&self, name: &str, how: Lock) -> Result<Box<dyn Held>, LockError> {
         let path = self.path.join(name);
         let mut options = OpenOptions::new();

@@ -78,6 +78,7 @@ struct World {
     operations: u64,
     plan: Option<Plan>,
     read_only: bool,
+    room: Option<u64>,
     locked: bool,
 }
 
@@ -118,6 +119,11 @@ impl SimDisk {
     /// Refuses all changes, as a medium that cannot be written.
     pub fn set_read_only(&self, read_only: bool) {
         self.world.lock().read_only = read_only;
+    }
+
+    /// Says that so many bytes may be written. More may be, all the same.
+    pub fn set_room(&self, room: Option<u64>) {
+        self.world.lock().room = room;
     }
 
     /// How many operations there have been, without reads.
@@ -218,6 +224,10 @@ impl Disk for SimDisk {
         world.change()?;
         world.journal.push(Op::SyncNames);
         Ok(())
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.world.lock().room
     }
 
     fn lock(&self, _: &str, how: Lock) -> Result<Box<dyn Held>, LockError> {

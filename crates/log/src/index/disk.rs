@@ -95,6 +95,11 @@ impl DiskIndex {
         Ok(Some(span))
     }
 
+    /// The bytes of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.pages().unwrap_or(0) * super::page::PAGE as u64
+    }
+
     /// All streams in order, past the cache; and where their events stand, in the same order.
     pub(super) fn walk_streams(&self) -> (Walk<'_>, Ahead<'_>) {
         let postings = self.layout.postings;
