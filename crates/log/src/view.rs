@@ -176,6 +176,10 @@ impl View {
         let (part, offset) = places.first().ok_or_else(|| self.unknown(name, last))?;
         let part = &self.parts[*part];
         let (head, frame) = part.segment.frame(*offset, part.index.end(), part.typical_frame())?;
+        if head.name(&frame) != name || head.revision != last {
+            let fault = "the index points to another event";
+            return Err(Trouble::damage(&part.segment.path, *offset, fault));
+        }
         Ok(StreamMetadata::from_json(&frame[head.data()]))
     }
 

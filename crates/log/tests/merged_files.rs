@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     ops::Range,
+    sync::Arc,
 };
 
 use engine_log::{
@@ -16,7 +17,7 @@ use engine_log::{
 };
 use engine_store::{AppendError, AppendRequest, EventStore, ExpectedVersion, ReadStream, StreamQuery};
 use engine_types::ExpectedRevision;
-use kit::{Random, stream, wait};
+use kit::{Random, stream, wait, watched::Watched};
 
 /// Segments of four streams each, so that there are many.
 fn options(merged: usize) -> LogOptions {
@@ -174,6 +175,39 @@ fn a_merged_index_of_many_pages_tells_of_every_stream() {
     wait(store.close()).unwrap();
     assert_eq!(kit::verify(&disk).unwrap().faults, []);
     assert_eq!(merged_files(&disk), merged, "it was not given up");
+}
+
+#[test]
+fn the_only_event_of_a_stream_is_found_in_whichever_segment_it_stands() {
+    let disk = Watched::default();
+    let open = || LogStore::open_on(Arc::new(disk.clone()), options(4)).unwrap();
+    let (store, mut random) = (open(), Random::seeded(5));
+    let events: Vec<_> = (0..17).map(|_| kit::event(&mut random)).collect();
+    let append = |store: &LogStore, number: usize, expected| {
+        let events = vec![events[number].clone()];
+        wait(store.append(AppendRequest::to(stream(&format!("account-{number}")), expected, events))).unwrap()
+    };
+    (0..17).for_each(|number| drop(append(&store, number, ExpectedRevision::Any)));
+    wait(store.close()).unwrap();
+    let store = open();
+    disk.forget();
+    for (number, event) in events.iter().enumerate().take(16) {
+        let name = stream(&format!("account-{number}"));
+        for request in [ReadStream::forwards(name.clone()), ReadStream::backwards(name)] {
+            let page = wait(store.read_stream(request)).unwrap();
+            assert_eq!(page.events.len(), 1, "{page:?}");
+            assert_eq!((page.events[0].position.0, page.events[0].id), (number as u64, event.id));
+        }
+        assert!(append(&store, number, ExpectedRevision::NoStream).deduplicated);
+    }
+    let asked: BTreeSet<_> = disk.calls().into_iter().map(|(file, _)| file).collect();
+    let (merged, own): (Vec<_>, Vec<_>) =
+        asked.iter().filter(|name| kit::is(name, "idx")).partition(|name| name.starts_with("merged-"));
+    assert_eq!(merged.len(), 1, "{asked:?}");
+    assert!(
+        own.iter().all(|name| name.starts_with("segment-0000000004-")),
+        "that of the written one: {asked:?}"
+    );
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub(super) fn merged_file(bytes: &[u8], name: &MergedName, store: Uuid) -> Vec<u
     let mut bytes = bytes[..bytes.len().min(1 << 17)].to_vec();
     bytes.resize(bytes.len().next_multiple_of(page::PAGE).max(page::PAGE), 0);
     bytes[..8].copy_from_slice(&layout::MAGIC);
-    bytes[8..16].copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
+    bytes[8..16].copy_from_slice(&u64::from(layout::MERGED).to_le_bytes());
     bytes[16..32].copy_from_slice(store.as_bytes());
     for (place, number) in [(32, name.first), (40, name.last), (48, name.number)] {
         bytes[place..place + 8].copy_from_slice(&number.to_le_bytes());

@@ -66,7 +66,10 @@ pub(super) fn seed(streams: u64) -> Vec<u8> {
 }
 
 fn part(disk: &Arc<dyn Disk>, cache: &Arc<PageCache>, number: u64, streams: u64) -> (Part, DiskIndex) {
-    let (first_position, previous_length, generation, chained) = (number * streams * 2, 0, 0, false);
+    // One stream has one event, in the third segment.
+    let (has_one, behind_one) = (number == 2, u64::from(number > 2));
+    let (first_position, previous_length, generation, chained) =
+        (number * streams * 2 + behind_one, 0, 0, false);
     let header = SegmentHeader { store: STORE, number, first_position, previous_length, generation, chained };
     let file = disk.open("segment", Mode::Create).expect("the disk is whole");
     let segment = Arc::new(Segment::with(header, None, Path::new("segment").to_owned(), file));
@@ -80,9 +83,15 @@ fn part(disk: &Arc<dyn Disk>, cache: &Arc<PageCache>, number: u64, streams: u64)
         };
         index.add(&Run { stream: &name, first: number * 2, tombstone: false, events: &[entry(0), entry(1)] });
     }
+    let end = 64 + streams * 256;
+    if has_one {
+        let name = engine_types::StreamName::new("brief-1").expect("it can be a name");
+        let entry = Entry { offset: end, id: first_position + streams * 2, event_type: "Noted".into() };
+        index.add(&Run { stream: &name, first: 0, tombstone: false, events: &[entry] });
+    }
     let document = DocumentEntry { version: number, offset: 64, removed: number == 3 };
     index.add_document(&format!("document-{}", number % 2), document);
-    index.reach(64 + streams * 256);
+    index.reach(end + u64::from(has_one) * 128);
     let bytes = build::encode(&segment, &index);
     crate::disk::write_whole(&**disk, &segment.name().idx(), &bytes).expect("the disk is whole");
     let opened = DiskIndex::open(&**disk, &segment, cache).expect("it was just made");

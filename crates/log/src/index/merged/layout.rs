@@ -7,12 +7,15 @@ use uuid::Uuid;
 use super::super::{bloom, page::PAYLOAD, table::Extent};
 use crate::{
     error::Trouble,
-    segment::{VERSION, check_header, header, seal_header},
+    segment::{check_header, header, seal_header},
     units::le,
     view::Part,
 };
 
 pub(crate) const MAGIC: [u8; 8] = *b"cqrsMRG\n";
+
+/// The version of merged indexes. Those of another one are made again.
+pub(crate) const MERGED: u32 = 2;
 
 /// Postings in one page. None straddles two pages.
 pub(super) const POSTINGS: usize = PAYLOAD / 8;
@@ -155,7 +158,7 @@ impl Layout {
 
     /// The first page: the header of the file, and where its parts stand.
     pub(super) fn first_page(mut self, name: &MergedName, store: Uuid) -> Vec<u8> {
-        let mut bytes = header(MAGIC, VERSION);
+        let mut bytes = header(MAGIC, MERGED);
         bytes[16..32].copy_from_slice(store.as_bytes());
         bytes[32..40].copy_from_slice(&name.first.to_le_bytes());
         bytes[40..48].copy_from_slice(&name.last.to_le_bytes());
@@ -176,7 +179,10 @@ pub(super) fn read_first_page(
     store: Uuid,
     path: &Path,
 ) -> Result<Layout, String> {
-    check_header(first, MAGIC, VERSION, path).map_err(|error| error.to_string())?;
+    check_header(first, MAGIC, MERGED, path).map_err(|error| error.to_string())?;
+    if le!(u32, first, 8) != MERGED {
+        return Err("it is of an earlier version".to_owned());
+    }
     let found =
         MergedName { first: le!(u64, first, 32), last: le!(u64, first, 40), number: le!(u64, first, 48) };
     if first[16..32] != *store.as_bytes() || found != *name {
@@ -188,4 +194,28 @@ pub(super) fn read_first_page(
         *extent = Extent { first_page: le!(u64, first, at), length: le!(u64, first, at + 8) };
     }
     Ok(layout)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merged_index_of_another_version_is_not_read() {
+        let name = MergedName { first: 0, last: 3, number: 1 };
+        let (store, path) = (Uuid::from_u128(1), Path::new("merged"));
+        let of_version = |version: u32| {
+            let mut page = Layout::default().first_page(&name, store);
+            page[8..12].copy_from_slice(&version.to_le_bytes());
+            let mut header = [0; 64];
+            header.copy_from_slice(&page[..64]);
+            page[..64].copy_from_slice(&seal_header(header));
+            read_first_page(&page, &name, store, path)
+        };
+        of_version(MERGED).unwrap();
+        for version in [0, MERGED - 1, MERGED + 1] {
+            of_version(version).unwrap_err();
+        }
+    }
 }
