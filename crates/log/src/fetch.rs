@@ -31,7 +31,7 @@ pub(crate) struct Fetch {
     /// How many bytes may still be read.
     pub budget: u64,
     decoder: Decoder,
-    /// A read that takes so long has waited for the disk.
+    /// A read that takes so long has waited for the disk, or read so much that what is told costs little beside it.
     patience: Duration,
     /// Whether any has.
     waited: bool,
@@ -61,7 +61,7 @@ impl Fetch {
         let (mut count, mut told) = (0, false);
         for (number, run) in runs.iter().enumerate() {
             if self.waited && !told {
-                runs[number + 1..].iter().for_each(Run::tell);
+                self.tell(&runs[number + 1..]);
                 told = true;
             }
             let before = self.events.len();
@@ -76,6 +76,19 @@ impl Fetch {
             }
         }
         Ok(count)
+    }
+
+    /// Tells the system that these will be read, as far as the budget goes.
+    fn tell<K>(&self, runs: &[Run<'_, '_, K>]) {
+        let mut budget = self.budget;
+        for run in runs {
+            if budget == 0 {
+                break;
+            }
+            let range = run.range();
+            budget = budget.saturating_sub(range.end - range.start);
+            run.part.segment.will_read(range);
+        }
     }
 
     fn read_run<K>(&mut self, run: &Run<'_, '_, K>, direction: Direction) -> Result<(), Trouble> {
@@ -134,16 +147,11 @@ impl<K> Run<'_, '_, K> {
     }
 
     /// What is read at once. How long the last frame is can only be guessed: long enough for most, and longer where that
-    /// reads not one page more of the file.
+    /// reads not one page more of the file, if it is not compressed.
     fn range(&self) -> Range<u64> {
         let last = self.places.last().map_or(0, |(_, offset)| *offset);
         let typical = self.part.typical_frame();
         let page = (last + typical * 5 / 4).next_multiple_of(PAGE as u64);
         self.first()..self.part.index.end().min(page).min(last + typical * 2)
-    }
-
-    /// Tells the system that this will be read.
-    fn tell(&self) {
-        self.part.segment.will_read(self.range());
     }
 }

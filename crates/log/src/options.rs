@@ -37,7 +37,7 @@ pub struct LogOptions {
     /// So many bytes of index files are held in memory: 64 MiB of pages that are used, and as much again of
     /// filters that tell which segments do not know a stream.
     pub cache_bytes: usize,
-    /// So many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
+    /// About so many files of finished segments and their indexes are kept open: 512. Others are opened when they are read.
     pub open_files: usize,
     /// How segments are compressed when they are full: not at all. It is done in the background; until then, and where
     /// it is interrupted, a segment stays as it was written. With this set, all finished segments that are not compressed
@@ -60,8 +60,9 @@ pub struct LogOptions {
     /// then found by looking once and not in each of them. Where the disk has no room for that and for a full segment beside
     /// it, they are not merged, and that is told.
     pub merged_segments: usize,
-    /// Where a read took so long, it waited for the disk: 50 µs. From then on, the system is told all places where the
-    /// events of a page stand before they are read, so that the disk finds them side by side and not one after the other.
+    /// Where a read took so long, it is taken to have waited for the disk: 50 µs. From then on, the system is told all places
+    /// where the events of a page stand before they are read, so that the disk finds them side by side and not one after
+    /// the other.
     pub tell_after: Duration,
     /// A page ends early when its events reach so many bytes: 32 MiB.
     pub page_bytes: u64,

@@ -111,6 +111,19 @@ fn behind_a_read_that_waited_all_others_of_a_stream_are_told_before_they_are_rea
 }
 
 #[test]
+fn no_more_is_told_than_fits_on_the_page() {
+    let mut options = options(Duration::ZERO);
+    let disk = strewn(&options);
+    options.page_bytes = 3_000;
+    let calls = calls(&disk, &options, &async |store: &LogStore| {
+        let page = store.read_stream(ReadStream::forwards(stream("account-7"))).await.unwrap();
+        assert!(page.next.is_some() && page.events.len() < 5, "{page:?}");
+    });
+    let told = calls.iter().filter(|(_, call)| matches!(call, Call::WillRead(_))).count();
+    assert!((1..4).contains(&told), "{told}: {calls:?}");
+}
+
+#[test]
 fn events_that_a_filter_finds_are_told_too() {
     let mut options = options(Duration::ZERO);
     options.segment_names = 1_000;
