@@ -3,8 +3,6 @@
 use std::{
     fs::{self, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    num::NonZeroU64,
-    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -149,7 +147,9 @@ impl File for RealFile {
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    fn will_read(&self, range: Range<u64>) {
+    fn will_read(&self, range: std::ops::Range<u64>) {
+        use std::num::NonZeroU64;
+
         use rustix::fs::{Advice, fadvise};
         if let Some(length) = NonZeroU64::new(range.end.saturating_sub(range.start)) {
             // A system that takes no advice reads later.

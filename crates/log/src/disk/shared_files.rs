@@ -27,7 +27,7 @@ pub(crate) struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// Keeps up to `limit` files open, and at least one.
+    /// Keeps about `limit` files open, and at least one: each part of the cache rounds its share up.
     pub(crate) fn new(disk: Arc<dyn Disk>, limit: usize) -> Arc<Self> {
         let limit = limit.max(1);
         let (random, lifecycle) = (RandomState::default(), DefaultLifecycle::default());
