@@ -97,7 +97,7 @@ impl DiskIndex {
 
     /// The bytes of the file.
     pub(crate) fn bytes(&self) -> u64 {
-        self.file.pages().unwrap_or(0) * super::page::PAGE as u64
+        self.file.bytes()
     }
 
     /// All streams in order, past the cache; and where their events stand, in the same order.

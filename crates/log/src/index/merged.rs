@@ -189,7 +189,7 @@ impl MergedIndex {
 
     /// The bytes of the file.
     pub(crate) fn bytes(&self) -> u64 {
-        self.file.pages().unwrap_or(0) * super::page::PAGE as u64
+        self.file.bytes()
     }
 
     /// Whether it may be asked.

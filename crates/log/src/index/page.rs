@@ -195,6 +195,11 @@ impl PagedFile {
         Ok(length / PAGE as u64)
     }
 
+    /// The bytes of all pages.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pages().unwrap_or(0) * PAGE as u64
+    }
+
     /// Whether so many bytes may be held in memory as long as the file is open.
     pub(crate) fn hold(&self, bytes: u64) -> bool {
         let take = |room: u64| room.checked_sub(bytes);

@@ -8,7 +8,7 @@ use std::{
     task::{Wake, Waker},
 };
 
-use tokio::io::duplex;
+use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 
@@ -123,6 +123,23 @@ impl Wake for Woken {
     }
 }
 
+/// Lets a client be answered and go on at once, just often enough.
+fn become_prompt(
+    awake: &mut Awake<DuplexStream>,
+    there: &mut DuplexStream,
+    context: &mut Context<'_>,
+    woken: &Woken,
+) {
+    let mut room = [0; HEAD];
+    for _ in 0..ENOUGH {
+        assert!(Pin::new(&mut *awake).poll_write(context, b"answer").is_ready());
+        assert!(Pin::new(&mut *there).poll_read(context, &mut ReadBuf::new(&mut room)).is_ready());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "not prompt for long enough");
+        assert!(Pin::new(&mut *there).poll_write(context, &[0; HEAD]).is_ready());
+        assert!(Pin::new(&mut *awake).poll_read(context, &mut ReadBuf::new(&mut room)).is_ready());
+    }
+}
+
 #[test]
 fn while_a_prompt_client_is_waited_for_the_task_comes_again_and_again() {
     let (here, mut there) = duplex(4 * HEAD);
@@ -130,14 +147,8 @@ fn while_a_prompt_client_is_waited_for_the_task_comes_again_and_again() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let mut context = Context::from_waker(&waker);
+    become_prompt(&mut awake, &mut there, &mut context, &woken);
     let mut room = [0; HEAD];
-    for _ in 0..ENOUGH {
-        assert!(Pin::new(&mut awake).poll_write(&mut context, b"answer").is_ready());
-        assert!(Pin::new(&mut there).poll_read(&mut context, &mut ReadBuf::new(&mut room)).is_ready());
-        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "not prompt for long enough");
-        assert!(Pin::new(&mut there).poll_write(&mut context, &[0; HEAD]).is_ready());
-        assert!(Pin::new(&mut awake).poll_read(&mut context, &mut ReadBuf::new(&mut room)).is_ready());
-    }
     assert!(Pin::new(&mut awake).poll_write(&mut context, b"answer").is_ready());
     for turn in 1..4 {
         assert_eq!(woken.0.load(Ordering::SeqCst), turn);
@@ -152,13 +163,7 @@ fn a_client_that_does_not_read_is_not_waited_for_with_open_eyes() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let mut context = Context::from_waker(&waker);
-    let mut room = [0; HEAD];
-    for _ in 0..ENOUGH {
-        assert!(Pin::new(&mut awake).poll_write(&mut context, b"answer").is_ready());
-        assert!(Pin::new(&mut there).poll_read(&mut context, &mut ReadBuf::new(&mut room)).is_ready());
-        assert!(Pin::new(&mut there).poll_write(&mut context, &[0; HEAD]).is_ready());
-        assert!(Pin::new(&mut awake).poll_read(&mut context, &mut ReadBuf::new(&mut room)).is_ready());
-    }
+    become_prompt(&mut awake, &mut there, &mut context, &woken);
     assert!(Pin::new(&mut awake).poll_write(&mut context, &[0; 2 * HEAD]).is_ready());
     let before = woken.0.load(Ordering::SeqCst);
     for _ in 0..4 {
