@@ -22,7 +22,7 @@ use crate::{
     shared::Shared,
     store_file::{self, CLEAN, CleanMark, LOCK, STORE},
     view::{Part, View},
-    writer::{Writer, leading::Pace, recent::RecentIds, tail::Tail},
+    writer::{Writer, leading::Pace, recent::RecentIds, room::Room, tail::Tail},
 };
 pub(crate) use found::{Content, Found};
 
@@ -87,8 +87,7 @@ fn assemble(shared: Arc<Shared>, lock: Box<dyn Held>) -> Result<Opened, OpenErro
         segment: last.segment.clone(),
         end,
         synced: end,
-        reserved: last.segment.len()?,
-        step: options.reserve_bytes,
+        room: Room::behind(end, last.segment.len()?, options),
         link: if begins { Some(Link::origin(last.segment.header.store)) } else { known },
     };
     let recent = RecentIds::new(options.remembered_ids, last.next_position(), &newest_ids(&parts, options)?);

@@ -2,7 +2,7 @@
 //!
 //! The caller is asynchronous, and keeps other tasks of its thread waiting meanwhile. So it leads only where there are
 //! none, for about as long as a read may take: jobs come alone and are small, the disk is fast, and no file has to be
-//! made or extended. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
+//! made or extended, and nothing filled ahead. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
 //! place, and to wake none is all that leading is for.
 
 use std::{
@@ -80,7 +80,8 @@ impl Worker<Job> for Box<Writer> {
             && self.dirty_since.is_none()
             && !self.finished_segment
             && size <= options.lead_bytes
-            && end <= self.tail.reserved.min(options.segment_bytes)
+            && end <= options.segment_bytes
+            && self.tail.room.is_ready(&(self.tail.end..end))
             && self.shared.names_held() < options.segment_names
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use super::room::Room;
 use crate::{
     chain::Link,
     disk::{self, Disk},
@@ -17,10 +18,8 @@ pub(crate) struct Tail {
     pub end: u64,
     /// Up to where the frames are surely on disk.
     pub synced: u64,
-    /// Up to where room is reserved.
-    pub reserved: u64,
-    /// Room is reserved in steps of so many bytes.
-    pub step: u64,
+    /// What is behind `end`.
+    pub room: Room,
     /// The link of the last frame, which the next one follows; none where the store has no chain.
     pub link: Option<Link>,
 }
@@ -43,7 +42,7 @@ impl Tail {
     /// Writes frames at the end, the last of which has this link.
     pub(crate) fn write(&mut self, frames: &[u8], link: Option<Link>) -> Result<(), WriteFailure> {
         let end = self.end + frames.len() as u64;
-        self.reserve(end).map_err(WriteFailure::Undone)?;
+        self.room.make(&*self.segment.file, &(self.end..end)).map_err(WriteFailure::Undone)?;
         match disk::write_full(&*self.segment.file, frames, self.end) {
             Ok(()) => {
                 self.end = end;
@@ -57,24 +56,10 @@ impl Tail {
         }
     }
 
-    /// Makes sure that there is room up to `end`: by a step ahead, or where the disk is almost full, just so.
-    fn reserve(&mut self, end: u64) -> io::Result<()> {
-        if end <= self.reserved {
-            return Ok(());
-        }
-        let ahead = end.next_multiple_of(self.step);
-        let file = &self.segment.file;
-        self.reserved = match file.allocate(self.reserved, ahead) {
-            Ok(()) => ahead,
-            Err(_) => file.allocate(self.reserved, end).map(|()| end)?,
-        };
-        Ok(())
-    }
-
     /// Cuts the file behind the last frame, durably: what was half written must not come back after a crash.
     pub(crate) fn cut(&mut self) -> io::Result<()> {
         self.segment.file.set_len(self.end)?;
-        self.reserved = self.end;
+        self.room.cut(self.end);
         self.sync()
     }
 
@@ -99,7 +84,8 @@ impl Tail {
         let segment = Segment::prepare(&*self.disk, header).map_err(WriteFailure::Undone)?;
         segment.take_name(&*self.disk).map_err(WriteFailure::Unknown)?;
         self.segment = Arc::new(segment);
-        (self.end, self.synced, self.reserved) = (SEGMENT_HEADER, SEGMENT_HEADER, SEGMENT_HEADER);
+        (self.end, self.synced) = (SEGMENT_HEADER, SEGMENT_HEADER);
+        self.room.cut(SEGMENT_HEADER);
         Ok(())
     }
 }
