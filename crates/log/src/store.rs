@@ -17,7 +17,7 @@ use engine_store::{
 };
 use engine_types::{CurrentRevision, ExpectedRevision, Position, StreamName};
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::{sync::watch, task::coop};
 
 use crate::{
     backup, catalog,
@@ -32,6 +32,7 @@ use crate::{
     writer::{
         self, leading,
         queue::{Job, Queue, Reply},
+        reply,
     },
 };
 
@@ -104,12 +105,12 @@ impl LogStore {
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, AppendError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::reply();
         if let Some(duty) = self.handle.queue.push(job(reply)).await? {
             leading::lead(duty).await;
         }
         let gone = |_| AppendError::OutcomeUnknown("the writer stopped before it answered".into());
-        answer.await.map_err(gone)?
+        coop::cooperative(answer).await.map_err(gone)?
     }
 }
 

@@ -16,6 +16,7 @@ mod line;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod recent;
+pub(crate) mod reply;
 pub(crate) mod room;
 mod sync;
 pub(crate) mod tail;

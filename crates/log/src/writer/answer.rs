@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_store::{AppendError, Appended};
 
-use super::queue::Reply;
+use super::{queue::Reply, reply::Sleepers};
 
 /// An answer, and where it goes.
 #[derive(Debug)]
@@ -41,12 +41,12 @@ impl Failure {
 }
 
 impl Answer {
-    /// Sends the answer, or what became of it. Nobody may be waiting any more.
-    pub(crate) fn send(self, failure: Option<&Failure>) {
+    /// Gives the answer, or what became of it.
+    pub(crate) fn give(self, failure: Option<&Failure>, sleepers: &mut Sleepers) {
         match self {
-            Answer::Appended(reply, result) => drop(reply.send(settle(result, failure))),
-            Answer::Deleted(reply, result) => drop(reply.send(settle(result, failure))),
-            Answer::Saved(reply, result) => drop(reply.send(settle(result, failure))),
+            Answer::Appended(reply, result) => reply.give(settle(result, failure), sleepers),
+            Answer::Deleted(reply, result) => reply.give(settle(result, failure), sleepers),
+            Answer::Saved(reply, result) => reply.give(settle(result, failure), sleepers),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Instant};
 
-use super::{Writer, answer::Failure, batch::Batch, tail::WriteFailure};
+use super::{Writer, answer::Failure, batch::Batch, reply::Sleepers, tail::WriteFailure};
 
 impl Writer {
     /// Writes, syncs, publishes and answers.
@@ -15,9 +15,11 @@ impl Writer {
                 self.wake.send_modify(|count| *count += 1);
             }
         }
+        let mut sleepers = Sleepers::default();
         for answer in answers {
-            answer.send(result.as_ref().err());
+            answer.give(result.as_ref().err(), &mut sleepers);
         }
+        drop(sleepers);
         // Nobody waits for this: the next decision is made behind it.
         if result.is_ok() {
             let view = self.shared.view();

@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use engine_store::{AppendError, AppendRequest, Appended, DeleteMode, DocumentKey, ExpectedVersion};
 use engine_types::{ExpectedRevision, StreamName};
-use tokio::sync::oneshot;
 
 use super::{
     Writer,
     line::{Closed, Line, Weighed},
+    reply,
 };
 
 /// Jobs that wait for the writer.
 pub(crate) type Queue = Line<Job, Box<Writer>>;
 
-/// Where the answer to a job goes. Nobody may be waiting any more; the job is done all the same.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
+/// Where the answer to a job goes.
+pub(crate) type Reply<T> = reply::Reply<Result<T, AppendError>>;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
