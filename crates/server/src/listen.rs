@@ -1,6 +1,7 @@
 //! Connections: gRPC over HTTP/2 and plain HTTP/1.1 on the same port, each told apart by its first bytes.
 
 mod awake;
+mod beat;
 mod calls;
 mod lanes;
 mod prompt;

@@ -6,9 +6,13 @@
 //! by then are written together.
 
 use std::{
+    future::poll_fn,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -16,16 +20,30 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use hyper::rt::Executor;
 use parking_lot::Mutex;
 
+use super::beat::Beat;
+
 type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Takes the calls that a connection begins, until [`Calls::beside`] carries them out.
 #[derive(Clone, Default)]
-pub(super) struct Calls(Arc<Mutex<Vec<Call>>>);
+pub(super) struct Calls {
+    begun: Arc<Mutex<Vec<Call>>>,
+    /// Whether any went on since this was looked at.
+    went_on: Arc<AtomicBool>,
+}
 
 impl<C: Future + Send + 'static> Executor<C> for Calls {
     fn execute(&self, call: C) {
         // One that panics is over, as a task would be; the others go on.
-        self.0.lock().push(Box::pin(AssertUnwindSafe(call).catch_unwind().map(drop)));
+        let went_on = self.went_on.clone();
+        self.begun.lock().push(Box::pin(async move {
+            let mut call = pin!(AssertUnwindSafe(call).catch_unwind().map(drop));
+            poll_fn(|context| {
+                went_on.store(true, Ordering::Relaxed);
+                call.as_mut().poll(context)
+            })
+            .await;
+        }));
     }
 }
 
@@ -35,7 +53,8 @@ impl Calls {
         let mut connection = pin!(connection.fuse());
         let mut open = FuturesUnordered::new();
         let mut ended = None;
-        std::future::poll_fn(|context| {
+        let mut beat = Beat::new();
+        poll_fn(|context| {
             // First what is open, so that the connection has all its answers to write.
             carry_out(&mut open, context);
             if let Poll::Ready(output) = connection.as_mut().poll(context) {
@@ -45,6 +64,9 @@ impl Calls {
             while self.begin(&mut open) {
                 carry_out(&mut open, context);
             }
+            if self.went_on.swap(false, Ordering::Relaxed) {
+                beat.go_on(context);
+            }
             if open.is_empty() { ended.take().map_or(Poll::Pending, Poll::Ready) } else { Poll::Pending }
         })
         .await
@@ -52,7 +74,7 @@ impl Calls {
 
     /// Opens what was taken since; says whether that was anything.
     fn begin(&self, open: &mut FuturesUnordered<Call>) -> bool {
-        let mut taken = self.0.lock();
+        let mut taken = self.begun.lock();
         let is_any = !taken.is_empty();
         open.extend(taken.drain(..));
         is_any
@@ -67,7 +89,7 @@ fn carry_out(open: &mut FuturesUnordered<Call>, context: &mut Context<'_>) {
 mod tests {
     use std::{
         future::{pending, ready},
-        sync::atomic::{AtomicUsize, Ordering},
+        sync::atomic::AtomicUsize,
         task::{Wake, Waker},
     };
 
@@ -89,8 +111,8 @@ mod tests {
         future.poll(&mut Context::from_waker(&Waker::from(woken.clone())))
     }
 
-    #[test]
-    fn calls_that_get_their_answers_together_wake_the_connection_once_and_before_it_writes() {
+    #[tokio::test]
+    async fn calls_that_get_their_answers_together_wake_the_connection_once_and_before_it_writes() {
         let (calls, woken, done) =
             (Calls::default(), Arc::new(Woken::default()), Arc::new(AtomicUsize::new(0)));
         let answers: Vec<_> = (0..3)
@@ -105,7 +127,7 @@ mod tests {
             })
             .collect();
         let mut seen = Vec::new();
-        let connection = std::future::poll_fn(|_| {
+        let connection = poll_fn(|_| {
             seen.push(done.load(Ordering::SeqCst));
             Poll::<()>::Pending
         });
