@@ -26,6 +26,9 @@ const HEAD: usize = 128;
 /// What is no longer only grants room or answers a ping: one who only listens sends that, too.
 const NO_CALL: usize = 17;
 
+/// Who says so much at once, in bytes, speaks for many: some of them always go on before the others are answered.
+const MUCH: usize = 4 * 1024;
+
 /// How long the rest is waited for.
 const REST_WITHIN: Duration = Duration::from_micros(60);
 
@@ -61,7 +64,7 @@ impl<S> Awake<S> {
             return;
         }
         if let Some(answered) = self.answered.take() {
-            let is_prompt = now - answered < self.within;
+            let is_prompt = now - answered < self.within && bytes < MUCH;
             self.prompt = if is_prompt { (self.prompt + 1).min(MOST) } else { self.prompt / 2 };
         }
         self.until = (bytes < HEAD).then(|| now + REST_WITHIN.min(self.within));

@@ -75,6 +75,17 @@ fn one_who_only_grants_room_for_more_is_not_prompt() {
 }
 
 #[test]
+fn one_who_speaks_for_many_is_not_waited_for() {
+    let now = Instant::now();
+    let mut awake = prompt(MOST, now);
+    for _ in 0..2 {
+        awake.heard(MUCH, now);
+        awake.answered(now);
+    }
+    assert!(!awake.is_worth_a_moment(now));
+}
+
+#[test]
 fn nobody_is_waited_for_for_ever() {
     assert!(Awake::new((), Duration::MAX).within <= LONGEST);
 }
