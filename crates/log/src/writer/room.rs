@@ -10,9 +10,11 @@ use crate::{
     options::LogOptions,
 };
 
-/// So many commits of a size find zeros before more are written; and frames that take this part of what may be filled
-/// are written to reserved room as it is: as many zeros again would cost more than they spare.
+/// So many commits of a size find zeros before more are written. Commits of which fewer would fit are written to reserved
+/// room as it is: as many zeros again would cost more than they spare.
 const COMMITS: u64 = 16;
+
+/// This part of what may be filled is filled for the smallest of them.
 const PART: u64 = 4;
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -61,7 +63,7 @@ impl Room {
     }
 
     fn wants_zeros(&self, frames: &Range<u64>) -> bool {
-        frames.end > self.filled && frames.end - frames.start <= self.ahead / PART
+        frames.end > self.filled && worth(frames) <= self.ahead
     }
 
     /// A step ahead, or where the disk is almost full, just so.
@@ -76,8 +78,8 @@ impl Room {
 
     /// Fills what comes behind the frames. That is for speed only: where it fails, it is left until more room is reserved.
     fn fill(&mut self, file: &dyn File, frames: &Range<u64>) {
-        let worth = (frames.end - frames.start).saturating_mul(COMMITS).clamp(self.ahead / PART, self.ahead);
-        let until = frames.end.saturating_add(worth).min(self.reserved);
+        let ahead = worth(frames).max(self.ahead / PART);
+        let until = frames.end.saturating_add(ahead).min(self.reserved);
         self.filled = frames.end;
         while self.filled < until {
             let zeros = &ZEROS[..crate::units::index(until - self.filled).min(ZEROS.len())];
@@ -87,6 +89,11 @@ impl Room {
             }
         }
     }
+}
+
+/// The zeros that frames of this size are worth.
+fn worth(frames: &Range<u64>) -> u64 {
+    (frames.end - frames.start).saturating_mul(COMMITS)
 }
 
 #[cfg(test)]
@@ -169,7 +176,7 @@ mod tests {
     fn larger_commits_find_more_of_them_and_the_largest_none() {
         let (file, mut room) = (Noted::default(), Room::behind(0, 0, &options(1_024 * KIB)));
         assert_eq!(filled(&mut room, &file, &[32 * KIB]), [32 * KIB..544 * KIB]);
-        assert_eq!(filled(&mut room, &file, &[600 * KIB, 600 * KIB]), []);
+        assert_eq!(filled(&mut room, &file, &[600 * KIB, 65 * KIB]), []);
     }
 
     #[test]
