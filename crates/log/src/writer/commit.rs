@@ -15,7 +15,7 @@ impl Writer {
                 self.wake.send_modify(|count| *count += 1);
             }
         }
-        let mut sleepers = Sleepers::default();
+        let mut sleepers = Sleepers::up_to(answers.len());
         for answer in answers {
             answer.give(result.as_ref().err(), &mut sleepers);
         }

@@ -34,8 +34,15 @@ enum Slot<T> {
 }
 
 /// Those who wait for what is there. They are woken when this is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sleepers(Vec<Waker>);
+
+impl Sleepers {
+    /// Room for so many.
+    pub(crate) fn up_to(count: usize) -> Self {
+        Sleepers(Vec::with_capacity(count))
+    }
+}
 
 impl Drop for Sleepers {
     fn drop(&mut self) {
@@ -132,7 +139,7 @@ mod tests {
         let ((first, one), (second, other)) = (reply(), reply());
         let (mut one, mut other) = (pin!(one), pin!(other));
         assert!(polled(one.as_mut(), &woken).is_pending() && polled(other.as_mut(), &woken).is_pending());
-        let mut sleepers = Sleepers::default();
+        let mut sleepers = Sleepers::up_to(2);
         first.give(1, &mut sleepers);
         second.give(2, &mut sleepers);
         assert_eq!(woken.times(), 0);
@@ -146,7 +153,7 @@ mod tests {
     fn who_comes_after_the_answer_finds_it_and_nobody_has_to_be_woken() {
         let woken = Arc::new(Woken::default());
         let (answer, awaited) = reply();
-        answer.give(7, &mut Sleepers::default());
+        answer.give(7, &mut Sleepers::up_to(2));
         assert_eq!(polled(pin!(awaited), &woken), Poll::Ready(Ok(7)));
         assert_eq!(woken.times(), 0);
     }
@@ -169,7 +176,7 @@ mod tests {
         let mut awaited = pin!(awaited);
         assert!(polled(awaited.as_mut(), &before).is_pending());
         assert!(polled(awaited.as_mut(), &after).is_pending());
-        answer.give(7, &mut Sleepers::default());
+        answer.give(7, &mut Sleepers::up_to(2));
         assert_eq!((before.times(), after.times()), (0, 1));
     }
 
@@ -178,7 +185,7 @@ mod tests {
         let (answer, awaited) = reply();
         drop(awaited);
         let kept = Arc::new(());
-        answer.give(kept.clone(), &mut Sleepers::default());
+        answer.give(kept.clone(), &mut Sleepers::up_to(2));
         assert_eq!(Arc::strong_count(&kept), 1);
     }
 }
