@@ -1,9 +1,12 @@
-//! The floor: a server that stores nothing and answers every append at once, for the same official client.
+//! The floor: a server that stores nothing and answers every append at once, for the same official client; and the
+//! durable one, which [keeps](disk) as many bytes as the node does, and nothing else, before it answers a call of `Append`.
 //!
-//! What it reaches is what this client, HTTP/2 and this machine leave to any server behind them. It knows no more of
-//! the protocol than the client insists on: messages within messages are bytes to it.
+//! What they reach is what this client, HTTP/2, this machine and its disk leave to any server behind them. They know no
+//! more of the protocol than the client insists on: messages within messages are bytes to them.
 
-use std::{convert::Infallible, io::Write, net::SocketAddr, time::Duration};
+mod disk;
+
+use std::{convert::Infallible, io::Write, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use bytes::{Buf, Bytes, BytesMut};
@@ -21,6 +24,8 @@ use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{awake::Awake, prompt::Prompt};
+
+use self::disk::Disk;
 
 /// How many bytes stand before each message: whether it is compressed, and how long it is.
 const HEAD: usize = 5;
@@ -71,34 +76,42 @@ struct Method {
 }
 
 /// Listens, tells where, and answers until the process is ended. One thread does it all, as each connection of the
-/// node stays with one.
-pub fn serve() -> Result<()> {
+/// node stays with one. Keeps what is appended in this file, if there is one.
+pub fn serve(file: Option<&Path>) -> Result<()> {
+    let disk = file.map(Disk::create).transpose()?.map(Arc::new);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            tokio::spawn(connection(stream));
+            tokio::spawn(connection(stream, disk.clone()));
         }
     })
 }
 
-async fn connection(stream: TcpStream) {
+async fn connection(stream: TcpStream, disk: Option<Arc<Disk>>) {
     let mut server = http2::Builder::new(TokioExecutor::new());
     server.max_concurrent_streams(4_096);
     let stream = Awake::new(Prompt(stream), AWAKE);
+    let service = service_fn(move |request| answer(request, disk.clone()));
     // However it ends, somebody else says so.
-    let _ = server.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Answer>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    disk: Option<Arc<Disk>>,
+) -> Result<Response<Answer>, hyper::Error> {
     let (head, mut body) = request.into_parts();
     let method = head.uri.path().rsplit_once('/').map_or("", |(_, method)| method);
     let answer = match method {
         "Append" => {
             while let Some(frame) = body.frame().await {
                 frame?;
+            }
+            if let Some(disk) = disk {
+                disk.keep().await;
             }
             once(APPEND)
         }

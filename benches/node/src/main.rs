@@ -1,7 +1,7 @@
 //! The node under load, beside UmaDB: appends per second of 1, 64 and 256 callers, and how long the slowest of a
 //! hundred waits; batches; and reading it all back. Each is spoken to by its own official client, in the same run, and
-//! beside them the [floor](floor): what the node's client gets out of a server that does nothing. Another build of the
-//! node can be measured beside it.
+//! beside them the [floors](floor): what the node's client gets out of a server that does nothing, and of one that writes
+//! and syncs. Another build of the node can be measured beside it.
 //!
 //! All have their turns one after the other, so that what else the machine does meets each of them; what is compared
 //! are the medians of the turns.
@@ -22,6 +22,7 @@ mod prompt;
 mod servers;
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -227,7 +228,7 @@ async fn read_umadb(client: &AsyncUmaDbClient) -> Result<()> {
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [floor] if floor == servers::FLOOR => floor::serve(),
+        [floor, file @ ..] if floor == servers::FLOOR => floor::serve(file.first().map(Path::new)),
         [engine, umadb, rest @ ..] if rest.len() <= 2 => {
             let length = Duration::from_secs_f64(rest.first().map_or(Ok(2.0), |seconds| seconds.parse())?);
             tokio::runtime::Runtime::new()?.block_on(load(engine, umadb, length, rest.get(1)))
@@ -258,9 +259,12 @@ async fn load(engine: &str, umadb: &str, length: Duration, other: Option<&String
         let (client, batched) = official(&other.url).await?;
         add(&mut contenders, ["other", "other, batched"], other, client, batched);
     }
-    let floor = servers::floor().await?;
+    let floor = servers::floor(None).await?;
     let (client, batched) = official(&floor.url).await?;
     add(&mut contenders, ["floor", "floor, batched"], &floor, client, batched);
+    let durable = servers::floor(Some(&folder.path().join("floor"))).await?;
+    let (client, _) = official(&durable.url).await?;
+    contenders.push(Contender { name: "floor, durable", process: durable.process, to: To::Node(client) });
     let umadb = servers::umadb(umadb, &folder.path().join("uma")).await?;
     let client = Arc::new(servers::umadb_client(&umadb.url).await?);
     contenders.push(Contender {
@@ -274,7 +278,8 @@ async fn load(engine: &str, umadb: &str, length: Duration, other: Option<&String
     for callers in [1, 64, 256] {
         compare(&contenders, callers, 1, length).await?;
     }
-    contenders.retain(|contender| !contender.name.starts_with("floor"));
+    let floors = [floor.process, durable.process];
+    contenders.retain(|contender| !floors.contains(&contender.process));
     compare(&contenders, 16, BATCH, length).await?;
     for _ in 0..3 {
         read_node(&reader).await?;

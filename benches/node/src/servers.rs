@@ -46,10 +46,11 @@ pub async fn node(engine: &str, store: &Path) -> Result<Server> {
     Server::running(format!("kurrentdb://{address}?tls=false"), node)
 }
 
-/// The [floor](crate::floor): this program once more.
-pub async fn floor() -> Result<Server> {
+/// The [floor](crate::floor): this program once more; the durable one, with a file.
+pub async fn floor(file: Option<&Path>) -> Result<Server> {
     let mut floor = Command::new(std::env::current_exe()?)
         .arg(FLOOR)
+        .args(file)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
