@@ -75,11 +75,11 @@ struct Method {
     service: String,
 }
 
-/// Listens, tells where, and answers until the process is ended. One thread does it all, as each connection of the
-/// node stays with one. Keeps what is appended in this file, if there is one.
+/// Listens, tells where, and answers until the process is ended. One thread does it all but what it waits for the disk, as
+/// each connection of the node stays with one. Keeps what is appended in this file, if there is one.
 pub fn serve(file: Option<&Path>) -> Result<()> {
-    let disk = file.map(Disk::create).transpose()?.map(Arc::new);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let disk = file.map(Disk::create).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
         loop {

@@ -4,7 +4,7 @@
 //! and syncs. Another build of the node can be measured beside it.
 //!
 //! All have their turns one after the other, so that what else the machine does meets each of them; what is compared
-//! are the medians of the turns.
+//! of appends are the medians of the turns.
 //!
 //! ```text
 //! cargo build --release                                    # the program `engine`

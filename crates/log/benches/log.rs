@@ -84,8 +84,8 @@ fn request(stream: StreamName, events: Vec<NewEvent>) -> AppendRequest {
     AppendRequest::to(stream, ExpectedRevision::Any, events)
 }
 
-/// A preallocated file, as the log has.
-fn raw_file(directory: &Path) -> File {
+/// A file as the log has it: room is reserved, and so much of it filled with zeros.
+fn raw_file(directory: &Path, zeros: usize) -> File {
     let file = File::options()
         .create(true)
         .truncate(true)
@@ -94,6 +94,7 @@ fn raw_file(directory: &Path) -> File {
         .open(directory.join("raw"))
         .unwrap();
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 512 << 20).unwrap();
+    file.write_all_at(&vec![0; zeros], 0).unwrap();
     file.sync_all().unwrap();
     file
 }
@@ -104,7 +105,7 @@ fn lone_appends(directory: &Path) {
     const APPENDS: u64 = 200;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let store = LogStore::open(directory.join("lone"), LogOptions::default()).unwrap();
-    let file = raw_file(directory);
+    let file = raw_file(directory, 4 << 20);
     let (bytes, payload) = (vec![7; EVENT_BYTES + 104], payload());
     let (mut raw, mut log, mut offset) = (Duration::ZERO, Duration::ZERO, 0);
     let mut latencies = Vec::new();
@@ -137,7 +138,7 @@ fn batches(directory: &Path) {
     const BATCHES: u64 = 400;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let store = LogStore::open(directory.join("batches"), LogOptions::default()).unwrap();
-    let file = raw_file(directory);
+    let file = raw_file(directory, 0);
     let bytes = vec![7; 1_024 * (EVENT_BYTES + 104)];
     let payload = payload();
     let (mut raw, mut log, mut prepare) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);

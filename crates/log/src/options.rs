@@ -16,9 +16,10 @@ pub struct LogOptions {
     pub segment_names: usize,
     /// Room is reserved on the disk in steps of so many bytes: 16 MiB.
     pub reserve_bytes: u64,
-    /// Reserved room is filled with zeros up to so many bytes ahead: 1 MiB. A sync is then faster on file systems that
-    /// note what of a file was never written, as ext4 and XFS do; small appends are written twice for it. Zero, where it
-    /// only costs: on file systems that copy on each write.
+    /// Reserved room is filled with zeros up to so many bytes ahead, for commits of up to a sixteenth of that: 1 MiB. A
+    /// sync is then faster on file systems that note what of a file was never written, as ext4 and XFS do; as many bytes
+    /// again are written for it. Zero, where it only costs: on file systems that copy on each write. At most 16 MiB, and
+    /// what is reserved in one step.
     pub fill_bytes: u64,
     /// Appends are committed together up to so many bytes: 8 MiB. A larger append goes alone.
     pub batch_bytes: usize,
@@ -155,7 +156,7 @@ impl LogOptions {
         self.segment_bytes = self.segment_bytes.clamp(64 << 10, 16 << 30);
         self.segment_names = self.segment_names.max(1);
         self.reserve_bytes = self.reserve_bytes.clamp(4 << 10, 1 << 30);
-        self.fill_bytes = self.fill_bytes.min(self.reserve_bytes);
+        self.fill_bytes = self.fill_bytes.min(16 << 20).min(self.reserve_bytes);
         self.batch_appends = self.batch_appends.max(1);
         self.queue_bytes = self.queue_bytes.clamp(80 << 20, 1 << 40);
         self.page_bytes = self.page_bytes.max(1);

@@ -38,7 +38,8 @@ pub struct Limits {
     pub handshake_patience: Duration,
     /// How long the thread of a connection stays awake for the next call of a client that calls again as soon as it has
     /// its answer, where this is HTTP/2 without TLS: that spares the client waking it. It works for nothing meanwhile, as
-    /// far as nobody else wants the processor. Zero: not at all; never longer than 10 ms. Default: 300 µs.
+    /// far as nobody else wants the processor. Nobody is waited for who sends 4 KiB or more at once. Zero: not at all;
+    /// never longer than 10 ms. Default: 300 µs.
     pub awake: Duration,
     /// How long a stop waits for the calls that are open. Default: 5 s.
     pub drain_patience: Duration,

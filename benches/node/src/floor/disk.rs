@@ -1,7 +1,7 @@
 //! The least that makes appends durable: bytes are written behind one another over zeros, and synced together.
 //!
 //! An append that is alone is written by whoever asks for it, as the node does; others wait for a thread, which writes all
-//! that have come and syncs once.
+//! that have come and syncs once, and wakes the thread of the connections once.
 
 use std::{
     fs::File,
@@ -37,7 +37,7 @@ struct Written {
 }
 
 impl Disk {
-    /// Over a new file, for as long as the process lasts.
+    /// Over a new file, for as long as the process lasts. To be called where tasks run.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path)?;
         for offset in (0..ROOM).step_by(MOST) {
@@ -47,6 +47,7 @@ impl Disk {
         let file: &'static Written =
             Box::leak(Box::new(Written { file, end: AtomicU64::new(0), bytes: vec![7; MOST] }));
         let (queue, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
+        let (answer, mut answered) = mpsc::unbounded_channel::<Vec<oneshot::Sender<()>>>();
         thread::spawn(move || {
             while let Some(reply) = asked.blocking_recv() {
                 let mut replies = vec![reply];
@@ -54,6 +55,13 @@ impl Disk {
                     replies.push(reply);
                 }
                 file.write(replies.len());
+                if answer.send(replies).is_err() {
+                    break;
+                }
+            }
+        });
+        tokio::spawn(async move {
+            while let Some(replies) = answered.recv().await {
                 for reply in replies {
                     // Whoever has gone need not know.
                     let _ = reply.send(());

@@ -1,9 +1,9 @@
 //! When a caller leads: does its own job, instead of waking the thread and being woken by it.
 //!
 //! The caller is asynchronous, and keeps other tasks of its thread waiting meanwhile. So it leads only where there are
-//! none, for about as long as a read may take: jobs come alone and are small, the disk is fast, and no file has to be
-//! made or extended, and nothing filled ahead. It does not tell the runtime that it waits (`block_in_place`), for that wakes another thread to take its
-//! place, and to wake none is all that leading is for.
+//! none, for about as long as a read may take: jobs come alone and are small, the disk is fast, no file has to be made
+//! or extended, and the room behind its end is filled. It does not tell the runtime that it waits (`block_in_place`), for
+//! that wakes another thread to take its place, and to wake none is all that leading is for.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -81,7 +81,7 @@ impl Worker<Job> for Box<Writer> {
             && !self.finished_segment
             && size <= options.lead_bytes
             && end <= options.segment_bytes
-            && self.tail.room.is_ready(&(self.tail.end..end))
+            && self.tail.is_ready_for(size)
             && self.shared.names_held() < options.segment_names
     }
 }

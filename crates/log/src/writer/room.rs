@@ -2,6 +2,7 @@
 //!
 //! File systems note of reserved room that it holds nothing yet. What is written there first changes that note, and a
 //! sync then waits for it, too: a commit of 16 KiB takes half as long again. Over zeros, only the frames are waited for.
+//! Nothing but speed depends on zeros that were written: reserved room reads the same.
 
 use std::{io, ops::Range};
 
@@ -48,26 +49,18 @@ impl Room {
         frames.end <= self.reserved && !self.wants_zeros(frames)
     }
 
-    /// Sees to it that frames can be written here.
-    ///
-    /// # Errors
-    /// There is no room.
-    pub(crate) fn make(&mut self, file: &dyn File, frames: &Range<u64>) -> io::Result<()> {
-        if frames.end > self.reserved {
-            self.reserve(file, frames.end)?;
-        }
-        if self.wants_zeros(frames) {
-            self.fill(file, frames);
-        }
-        Ok(())
-    }
-
     fn wants_zeros(&self, frames: &Range<u64>) -> bool {
         frames.end > self.filled && worth(frames) <= self.ahead
     }
 
-    /// A step ahead, or where the disk is almost full, just so.
-    fn reserve(&mut self, file: &dyn File, end: u64) -> io::Result<()> {
+    /// Reserves room up to `end`: a step ahead, or where the disk is almost full, just so.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub(crate) fn reserve(&mut self, file: &dyn File, end: u64) -> io::Result<()> {
+        if end <= self.reserved {
+            return Ok(());
+        }
         let ahead = end.next_multiple_of(self.step);
         self.reserved = match file.allocate(self.reserved, ahead) {
             Ok(()) => ahead,
@@ -76,8 +69,12 @@ impl Room {
         Ok(())
     }
 
-    /// Fills what comes behind the frames. That is for speed only: where it fails, it is left until more room is reserved.
-    fn fill(&mut self, file: &dyn File, frames: &Range<u64>) {
+    /// Fills what comes behind frames that were written here, if there are too few zeros. Where that fails, whatever the
+    /// reason, it is left until more room is reserved: what matters is written and synced by others, who tell.
+    pub(crate) fn fill(&mut self, file: &dyn File, frames: &Range<u64>) {
+        if !self.wants_zeros(frames) {
+            return;
+        }
         let ahead = worth(frames).max(self.ahead / PART);
         let until = frames.end.saturating_add(ahead).min(self.reserved);
         self.filled = frames.end;
@@ -98,8 +95,6 @@ fn worth(frames: &Range<u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use parking_lot::Mutex;
 
     use super::*;
@@ -152,30 +147,31 @@ mod tests {
         LogOptions { fill_bytes, ..LogOptions::default() }
     }
 
-    /// Makes room for commits of these sizes, one after the other; answers what was filled.
-    fn filled(room: &mut Room, file: &Noted, sizes: &[u64]) -> Vec<Range<u64>> {
+    /// Makes room for commits of these sizes, one after the other; answers from where to where was filled.
+    fn filled(room: &mut Room, file: &Noted, sizes: &[u64]) -> Vec<(u64, u64)> {
         let mut end = 0;
         for size in sizes {
             let frames = end..end + size;
-            room.make(file, &frames).unwrap();
+            room.reserve(file, frames.end).unwrap();
+            room.fill(file, &frames);
             assert!(room.is_ready(&frames));
             end = frames.end;
         }
-        std::mem::take(&mut *file.written.lock())
+        file.written.lock().drain(..).map(|range| (range.start, range.end)).collect()
     }
 
     #[test]
     fn zeros_are_written_once_in_a_while_and_only_behind_the_frames() {
         let (file, mut room) = (Noted::default(), Room::behind(0, 0, &options(1_024 * KIB)));
         let commits = [KIB; 300];
-        let expected = [KIB..257 * KIB, 258 * KIB..514 * KIB];
+        let expected = [(KIB, 257 * KIB), (258 * KIB, 514 * KIB)];
         assert_eq!(filled(&mut room, &file, &commits), expected);
     }
 
     #[test]
     fn larger_commits_find_more_of_them_and_the_largest_none() {
         let (file, mut room) = (Noted::default(), Room::behind(0, 0, &options(1_024 * KIB)));
-        assert_eq!(filled(&mut room, &file, &[32 * KIB]), [32 * KIB..544 * KIB]);
+        assert_eq!(filled(&mut room, &file, &[32 * KIB]), [(32 * KIB, 544 * KIB)]);
         assert_eq!(filled(&mut room, &file, &[600 * KIB, 65 * KIB]), []);
     }
 
@@ -183,7 +179,7 @@ mod tests {
     fn nothing_is_filled_beyond_what_is_reserved() {
         let options = LogOptions { reserve_bytes: 64 * KIB, ..options(1_024 * KIB) };
         let (file, mut room) = (Noted::default(), Room::behind(0, 0, &options));
-        assert_eq!(filled(&mut room, &file, &[KIB]), [KIB..64 * KIB]);
+        assert_eq!(filled(&mut room, &file, &[KIB]), [(KIB, 64 * KIB)]);
     }
 
     #[test]
@@ -192,7 +188,7 @@ mod tests {
         filled(&mut room, &file, &[KIB]);
         room.cut(0);
         assert!(!room.is_ready(&(0..KIB)));
-        assert_eq!(filled(&mut room, &file, &[KIB]), [KIB..257 * KIB]);
+        assert_eq!(filled(&mut room, &file, &[KIB]), [(KIB, 257 * KIB)]);
     }
 
     #[test]
@@ -209,12 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn a_store_opens_without_knowing_what_is_filled() {
-        let file: Arc<dyn File> = Arc::new(Noted::default());
+    fn what_a_store_finds_when_it_opens_is_not_taken_for_filled() {
+        let file = Noted::default();
         let mut room = Room::behind(8 * KIB, 64 * KIB, &options(1_024 * KIB));
         let frames = 8 * KIB..9 * KIB;
         assert!(!room.is_ready(&frames));
-        room.make(&*file, &frames).unwrap();
+        room.fill(&file, &frames);
         assert!(room.is_ready(&(9 * KIB..64 * KIB)));
     }
 }

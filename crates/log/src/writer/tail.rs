@@ -1,4 +1,4 @@
-//! The end of the log: the one place where bytes are written.
+//! The end of the log: the one place where frames are written.
 
 use std::{io, sync::Arc};
 
@@ -34,6 +34,11 @@ pub(crate) enum WriteFailure {
 }
 
 impl Tail {
+    /// Whether so many bytes can be written and nothing else need be done.
+    pub(crate) fn is_ready_for(&self, bytes: u64) -> bool {
+        self.room.is_ready(&(self.end..self.end + bytes))
+    }
+
     /// Whether something was written and not synced.
     pub(crate) fn is_dirty(&self) -> bool {
         self.end > self.synced
@@ -42,9 +47,12 @@ impl Tail {
     /// Writes frames at the end, the last of which has this link.
     pub(crate) fn write(&mut self, frames: &[u8], link: Option<Link>) -> Result<(), WriteFailure> {
         let end = self.end + frames.len() as u64;
-        self.room.make(&*self.segment.file, &(self.end..end)).map_err(WriteFailure::Undone)?;
-        match disk::write_full(&*self.segment.file, frames, self.end) {
+        let file = &*self.segment.file;
+        self.room.reserve(file, end).map_err(WriteFailure::Undone)?;
+        match disk::write_full(file, frames, self.end) {
             Ok(()) => {
+                // Behind the frames, which come first where the disk is almost full.
+                self.room.fill(file, &(self.end..end));
                 self.end = end;
                 self.link = link;
                 Ok(())

@@ -26,7 +26,8 @@ const HEAD: usize = 128;
 /// What is no longer only grants room or answers a ping: one who only listens sends that, too.
 const NO_CALL: usize = 17;
 
-/// Who says so much at once, in bytes, speaks for many: some of them always go on before the others are answered.
+/// Who says so much at once, in bytes, speaks for many, of whom some always go on before the others are answered; or sends
+/// large events, beside which it is little to be woken.
 const MUCH: usize = 4 * 1024;
 
 /// How long the rest is waited for.

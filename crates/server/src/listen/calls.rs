@@ -91,6 +91,7 @@ mod tests {
         future::{pending, ready},
         sync::atomic::AtomicUsize,
         task::{Wake, Waker},
+        time::Duration,
     };
 
     use tokio::sync::oneshot;
@@ -142,6 +143,26 @@ mod tests {
             assert!(polled(beside.as_mut(), &woken).is_pending());
         }
         assert_eq!(seen, [0, 3], "the connection had all answers before it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_calls_rest_is_woken_once_more_by_its_beat_and_never_again() {
+        let calls = Calls::default();
+        calls.execute(pending::<()>());
+        let polled = Arc::new(AtomicUsize::new(0));
+        let count = polled.clone();
+        let connection = poll_fn(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Poll::<()>::Pending
+        });
+        tokio::spawn(calls.beside(connection));
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            seen.push(polled.load(Ordering::SeqCst));
+        }
+        let first = seen[0];
+        assert_eq!(seen, [first, first + 1, first + 1, first + 1]);
     }
 
     #[tokio::test]
