@@ -14,9 +14,11 @@ use engine_log::disk::{Disk, File, Held, Lock, LockError, Mode, sim::SimDisk};
 pub enum Call {
     Read(Range<u64>),
     WillRead(Range<u64>),
+    Write(Range<u64>),
+    Sync,
 }
 
-/// A disk that notes in which files what is read.
+/// A disk that notes in which files what is read and written.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     disk: SimDisk,
@@ -95,11 +97,15 @@ impl File for WatchedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.file.write_at(bytes, offset)
+        let count = self.file.write_at(bytes, offset)?;
+        self.note(Call::Write(offset..offset + count as u64));
+        Ok(count)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+        self.file.sync()?;
+        self.note(Call::Sync);
+        Ok(())
     }
 
     fn allocate(&self, from: u64, length: u64) -> io::Result<()> {
