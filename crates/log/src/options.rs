@@ -16,7 +16,7 @@ pub struct LogOptions {
     pub segment_names: usize,
     /// Room is reserved on the disk in steps of so many bytes: 16 MiB.
     pub reserve_bytes: u64,
-    /// Reserved room is filled with zeros up to so many bytes ahead, for commits of up to a sixteenth of that: 1 MiB. A
+    /// Reserved room is filled with zeros up to so many bytes ahead, for durable commits of up to a sixteenth of that: 1 MiB. A
     /// sync is then faster on file systems that note what of a file was never written, as ext4 and XFS do; as many bytes
     /// again are written for it. Zero, where it only costs: on file systems that copy on each write. At most 16 MiB, and
     /// what is reserved in one step.

@@ -4,10 +4,10 @@
 
 mod kit;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engine_log::{LogOptions, LogStore};
-use engine_store::{AppendRequest, EventStore, NewEvent};
+use engine_store::{AppendRequest, Durability, EventStore, NewEvent};
 use engine_types::ExpectedRevision;
 use kit::{
     Random, stream, wait,
@@ -25,7 +25,7 @@ fn options(fill_bytes: u64) -> LogOptions {
 }
 
 /// What each of these appends asks of the segments.
-fn asked(options: LogOptions, sizes: &[usize]) -> Vec<Vec<Call>> {
+fn asked(options: LogOptions, durability: Durability, sizes: &[usize]) -> Vec<Vec<Call>> {
     let disk = Watched::default();
     let mut random = Random::seeded(11);
     wait(async {
@@ -35,7 +35,7 @@ fn asked(options: LogOptions, sizes: &[usize]) -> Vec<Vec<Call>> {
             disk.forget();
             let event = NewEvent { data: vec![b'x'; *size].into(), ..kit::event(&mut random) };
             let append = AppendRequest::to(stream("account-1"), ExpectedRevision::Any, vec![event]);
-            store.append(append).await.unwrap();
+            store.append(AppendRequest { durability, ..append }).await.unwrap();
             let calls = disk.calls().into_iter().filter(|(file, _)| kit::is(file, "log"));
             asked.push(calls.map(|(_, call)| call).collect());
         }
@@ -46,7 +46,7 @@ fn asked(options: LogOptions, sizes: &[usize]) -> Vec<Vec<Call>> {
 
 #[test]
 fn frames_are_written_before_the_zeros_behind_them_and_both_before_the_sync() {
-    let asked = asked(options(FILLED), &[100, 100]);
+    let asked = asked(options(FILLED), Durability::Synced, &[100, 100]);
     let [Call::Write(frames), Call::Write(zeros), Call::Sync] = &asked[0][..] else {
         panic!("{:?}", asked[0])
     };
@@ -58,7 +58,18 @@ fn frames_are_written_before_the_zeros_behind_them_and_both_before_the_sync() {
 
 #[test]
 fn nothing_is_filled_behind_large_commits_nor_where_it_is_not_wanted() {
-    for asked in asked(options(FILLED), &[2_000, 9_000]).into_iter().chain(asked(options(0), &[100, 100])) {
+    let large = asked(options(FILLED), Durability::Synced, &[2_000, 9_000]);
+    let unwanted = asked(options(0), Durability::Synced, &[100, 100]);
+    for asked in large.into_iter().chain(unwanted) {
         assert!(matches!(asked[..], [Call::Write(_), Call::Sync]), "{asked:?}");
+    }
+}
+
+#[test]
+fn nothing_is_filled_where_nobody_waits_for_the_disk() {
+    let mut patient = options(FILLED);
+    patient.buffered_sync = Duration::MAX;
+    for asked in asked(patient, Durability::Buffered, &[100, 100]) {
+        assert!(matches!(asked[..], [Call::Write(_)]), "{asked:?}");
     }
 }

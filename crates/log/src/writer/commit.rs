@@ -48,6 +48,7 @@ impl Writer {
             self.tail.write(&batch.frames, batch.link).map_err(|failure| self.not_written(failure))?;
         }
         if batch.wants_sync && self.tail.is_dirty() {
+            self.tail.fill_ahead();
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
             // What was filled ahead says nothing about the disk's pace.
             if is_ready {

@@ -51,8 +51,6 @@ impl Tail {
         self.room.reserve(file, end).map_err(WriteFailure::Undone)?;
         match disk::write_full(file, frames, self.end) {
             Ok(()) => {
-                // Behind the frames, which come first where the disk is almost full.
-                self.room.fill(file, &(self.end..end));
                 self.end = end;
                 self.link = link;
                 Ok(())
@@ -69,6 +67,12 @@ impl Tail {
         self.segment.file.set_len(self.end)?;
         self.room.cut(self.end);
         self.sync()
+    }
+
+    /// Fills room ahead for as many frames as wait to be synced. They come first, as the disk may be almost full; and where
+    /// nobody waits for a sync, it need not be fast.
+    pub(crate) fn fill_ahead(&mut self) {
+        self.room.fill(&*self.segment.file, &(self.synced..self.end));
     }
 
     /// Makes all that was written durable.
