@@ -43,17 +43,14 @@ impl Writer {
             return Ok(());
         }
         let begin = Instant::now();
-        let is_ready = self.tail.is_ready_for(batch.frames.len() as u64);
+        let makes_room = !self.tail.is_ready_for(batch.frames.len() as u64);
         if !batch.frames.is_empty() {
             self.tail.write(&batch.frames, batch.link).map_err(|failure| self.not_written(failure))?;
         }
         if batch.wants_sync && self.tail.is_dirty() {
             self.tail.fill_ahead();
             self.tail.sync().map_err(|error| self.poison_with(&lost(&error)))?;
-            // What was filled ahead says nothing about the disk's pace.
-            if is_ready {
-                self.pace.took(jobs, begin.elapsed(), &self.shared.options);
-            }
+            self.pace.took(jobs, begin.elapsed(), makes_room, &self.shared.options);
         }
         self.dirty_since =
             if self.tail.is_dirty() { self.dirty_since.or_else(|| Some(Instant::now())) } else { None };

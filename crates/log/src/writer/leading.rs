@@ -41,10 +41,18 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// To make so many jobs durable took so long.
-    pub(super) fn took(&mut self, jobs: usize, time: Duration, options: &LogOptions) {
-        let is_calm = jobs <= 1 && time <= options.lead_within;
-        self.calm = if is_calm { (self.calm + 1).min(ENOUGH) } else { 0 };
+    /// To make so many jobs durable took so long. Where room was made besides, that may be why: the next, which the thread
+    /// does, will tell.
+    pub(super) fn took(&mut self, jobs: usize, time: Duration, made_room: bool, options: &LogOptions) {
+        self.calm = if jobs > 1 {
+            0
+        } else if time <= options.lead_within {
+            (self.calm + 1).min(ENOUGH)
+        } else if made_room {
+            self.calm.saturating_sub(1)
+        } else {
+            0
+        };
     }
 
     fn is_calm(&self) -> bool {
@@ -104,5 +112,37 @@ fn size(job: &Job) -> Option<u64> {
         }
         Job::Remove(key, _) => Some(frame::size(key.as_str().len(), 0, 0, 0) + LINK as u64),
         Job::Append(..) | Job::Delete(..) | Job::Roll(..) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_commit_that_made_room_is_taken_for_one_of_a_slow_disk_only_if_the_next_is_slow_too() {
+        let options = LogOptions::default();
+        let (fast, slow) = (options.lead_within, options.lead_within * 2);
+        for (next, is_calm) in [(fast, true), (slow, false)] {
+            let mut pace = Pace::default();
+            pace.took(1, slow, true, &options);
+            assert!(!pace.is_calm(), "it is not known yet");
+            pace.took(1, next, false, &options);
+            assert_eq!(pace.is_calm(), is_calm);
+        }
+    }
+
+    #[test]
+    fn a_slow_commit_and_one_of_several_jobs_are_forgotten_only_behind_enough_others() {
+        let options = LogOptions::default();
+        for (jobs, time) in [(1, options.lead_within * 2), (2, Duration::ZERO)] {
+            let mut pace = Pace::default();
+            pace.took(jobs, time, jobs > 1, &options);
+            for _ in 0..ENOUGH {
+                assert!(!pace.is_calm());
+                pace.took(1, options.lead_within, false, &options);
+            }
+            assert!(pace.is_calm());
+        }
     }
 }

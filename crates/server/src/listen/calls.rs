@@ -34,9 +34,9 @@ pub(super) struct Calls {
 
 impl<C: Future + Send + 'static> Executor<C> for Calls {
     fn execute(&self, call: C) {
-        // One that panics is over, as a task would be; the others go on.
         let went_on = self.went_on.clone();
         self.begun.lock().push(Box::pin(async move {
+            // One that panics is over, as a task would be; the others go on.
             let mut call = pin!(AssertUnwindSafe(call).catch_unwind().map(drop));
             poll_fn(|context| {
                 went_on.store(true, Ordering::Relaxed);
