@@ -105,79 +105,61 @@ impl<T> Future for Awaited<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::pin,
-        sync::atomic::{AtomicUsize, Ordering},
-        task::Wake,
-    };
+    use std::pin::pin;
+
+    use futures_test::task::new_count_waker;
 
     use super::*;
 
-    /// Counts how often it is woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    impl Woken {
-        fn times(&self) -> usize {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
-
-    fn polled<F: Future>(future: Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(&Waker::from(woken.clone())))
+    fn polled<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(waker))
     }
 
     #[test]
     fn nobody_is_woken_before_all_answers_of_a_batch_are_there() {
-        let woken = Arc::new(Woken::default());
+        let (waker, woken) = new_count_waker();
         let ((first, one), (second, other)) = (reply(), reply());
         let (mut one, mut other) = (pin!(one), pin!(other));
-        assert!(polled(one.as_mut(), &woken).is_pending() && polled(other.as_mut(), &woken).is_pending());
+        assert!(polled(one.as_mut(), &waker).is_pending() && polled(other.as_mut(), &waker).is_pending());
         let mut sleepers = Sleepers::up_to(2);
         first.give(1, &mut sleepers);
         second.give(2, &mut sleepers);
-        assert_eq!(woken.times(), 0);
+        assert_eq!(woken.get(), 0);
         drop(sleepers);
-        assert_eq!(woken.times(), 2);
-        assert_eq!(polled(one.as_mut(), &woken), Poll::Ready(Ok(1)));
-        assert_eq!(polled(other.as_mut(), &woken), Poll::Ready(Ok(2)));
+        assert_eq!(woken.get(), 2);
+        assert_eq!(polled(one.as_mut(), &waker), Poll::Ready(Ok(1)));
+        assert_eq!(polled(other.as_mut(), &waker), Poll::Ready(Ok(2)));
     }
 
     #[test]
     fn who_comes_after_the_answer_finds_it_and_nobody_has_to_be_woken() {
-        let woken = Arc::new(Woken::default());
+        let (waker, woken) = new_count_waker();
         let (answer, awaited) = reply();
         answer.give(7, &mut Sleepers::up_to(2));
-        assert_eq!(polled(pin!(awaited), &woken), Poll::Ready(Ok(7)));
-        assert_eq!(woken.times(), 0);
+        assert_eq!(polled(pin!(awaited), &waker), Poll::Ready(Ok(7)));
+        assert_eq!(woken.get(), 0);
     }
 
     #[test]
     fn who_waits_is_told_when_no_answer_will_come() {
-        let woken = Arc::new(Woken::default());
+        let (waker, woken) = new_count_waker();
         let (answer, awaited) = reply::<u8>();
         let mut awaited = pin!(awaited);
-        assert!(polled(awaited.as_mut(), &woken).is_pending());
+        assert!(polled(awaited.as_mut(), &waker).is_pending());
         drop(answer);
-        assert_eq!(woken.times(), 1);
-        assert_eq!(polled(awaited.as_mut(), &woken), Poll::Ready(Err(Gone)));
+        assert_eq!(woken.get(), 1);
+        assert_eq!(polled(awaited.as_mut(), &waker), Poll::Ready(Err(Gone)));
     }
 
     #[test]
     fn only_who_polled_last_is_woken() {
-        let (before, after) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
+        let ((first, before), (last, after)) = (new_count_waker(), new_count_waker());
         let (answer, awaited) = reply();
         let mut awaited = pin!(awaited);
-        assert!(polled(awaited.as_mut(), &before).is_pending());
-        assert!(polled(awaited.as_mut(), &after).is_pending());
+        assert!(polled(awaited.as_mut(), &first).is_pending());
+        assert!(polled(awaited.as_mut(), &last).is_pending());
         answer.give(7, &mut Sleepers::up_to(2));
-        assert_eq!((before.times(), after.times()), (0, 1));
+        assert_eq!((before.get(), after.get()), (0, 1));
     }
 
     #[test]

@@ -90,32 +90,23 @@ mod tests {
     use std::{
         future::{pending, ready},
         sync::atomic::AtomicUsize,
-        task::{Wake, Waker},
+        task::Waker,
         time::Duration,
     };
 
+    use futures_test::task::new_count_waker;
     use tokio::sync::oneshot;
 
     use super::*;
 
-    /// Counts how often it is woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn polled<F: Future>(future: Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(&Waker::from(woken.clone())))
+    fn polled<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(waker))
     }
 
     #[tokio::test]
     async fn calls_that_get_their_answers_together_wake_the_connection_once_and_before_it_writes() {
-        let (calls, woken, done) =
-            (Calls::default(), Arc::new(Woken::default()), Arc::new(AtomicUsize::new(0)));
+        let (calls, (waker, woken), done) =
+            (Calls::default(), new_count_waker(), Arc::new(AtomicUsize::new(0)));
         let answers: Vec<_> = (0..3)
             .map(|_| {
                 let (answer, asked) = oneshot::channel::<()>();
@@ -134,13 +125,13 @@ mod tests {
         });
         {
             let mut beside = pin!(calls.beside(connection));
-            assert!(polled(beside.as_mut(), &woken).is_pending());
-            let before = woken.0.load(Ordering::SeqCst);
+            assert!(polled(beside.as_mut(), &waker).is_pending());
+            let before = woken.get();
             for answer in answers {
                 answer.send(()).unwrap();
             }
-            assert_eq!(woken.0.load(Ordering::SeqCst), before + 1);
-            assert!(polled(beside.as_mut(), &woken).is_pending());
+            assert_eq!(woken.get(), before + 1);
+            assert!(polled(beside.as_mut(), &waker).is_pending());
         }
         assert_eq!(seen, [0, 3], "the connection had all answers before it");
     }

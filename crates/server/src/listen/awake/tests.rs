@@ -1,13 +1,6 @@
 //! For whom a connection stays awake, and for how long.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Wake, Waker},
-};
-
+use futures_test::task::{AwokenCount, new_count_waker};
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -124,28 +117,18 @@ fn without_a_moment_no_client_is_waited_for() {
     assert!(!awake.is_worth_a_moment(now));
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 /// Lets a client be answered and go on at once, just often enough.
 fn become_prompt(
     awake: &mut Awake<DuplexStream>,
     there: &mut DuplexStream,
     context: &mut Context<'_>,
-    woken: &Woken,
+    woken: &AwokenCount,
 ) {
     let mut room = [0; HEAD];
     for _ in 0..ENOUGH {
         assert!(Pin::new(&mut *awake).poll_write(context, b"answer").is_ready());
         assert!(Pin::new(&mut *there).poll_read(context, &mut ReadBuf::new(&mut room)).is_ready());
-        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "not prompt for long enough");
+        assert_eq!(woken.get(), 0, "not prompt for long enough");
         assert!(Pin::new(&mut *there).poll_write(context, &[0; HEAD]).is_ready());
         assert!(Pin::new(&mut *awake).poll_read(context, &mut ReadBuf::new(&mut room)).is_ready());
     }
@@ -155,14 +138,13 @@ fn become_prompt(
 fn while_a_prompt_client_is_waited_for_the_task_comes_again_and_again() {
     let (here, mut there) = duplex(4 * HEAD);
     let mut awake = awake(here, Duration::from_secs(3_600));
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(woken.clone());
+    let (waker, woken) = new_count_waker();
     let mut context = Context::from_waker(&waker);
     become_prompt(&mut awake, &mut there, &mut context, &woken);
     let mut room = [0; HEAD];
     assert!(Pin::new(&mut awake).poll_write(&mut context, b"answer").is_ready());
     for turn in 1..4 {
-        assert_eq!(woken.0.load(Ordering::SeqCst), turn);
+        assert_eq!(woken.get(), turn);
         assert!(Pin::new(&mut awake).poll_read(&mut context, &mut ReadBuf::new(&mut room)).is_pending());
     }
 }
@@ -171,14 +153,13 @@ fn while_a_prompt_client_is_waited_for_the_task_comes_again_and_again() {
 fn a_client_that_does_not_read_is_not_waited_for_with_open_eyes() {
     let (here, mut there) = duplex(2 * HEAD);
     let mut awake = awake(here, Duration::from_secs(3_600));
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(woken.clone());
+    let (waker, woken) = new_count_waker();
     let mut context = Context::from_waker(&waker);
     become_prompt(&mut awake, &mut there, &mut context, &woken);
     assert!(Pin::new(&mut awake).poll_write(&mut context, &[0; 2 * HEAD]).is_ready());
-    let before = woken.0.load(Ordering::SeqCst);
+    let before = woken.get();
     for _ in 0..4 {
         assert!(Pin::new(&mut awake).poll_write(&mut context, b"more").is_pending());
     }
-    assert_eq!(woken.0.load(Ordering::SeqCst), before);
+    assert_eq!(woken.get(), before);
 }
